@@ -1,0 +1,4 @@
+/** The annotation page of one dataset. */
+export function AnnotatePage() {
+  return null;
+}

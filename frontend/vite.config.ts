@@ -1,0 +1,34 @@
+/** Build, dev server and test runner of the page. The dev server stands in for the backend's headers and passes the API on. */
+import { fileURLToPath } from "node:url";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const BACKEND = process.env.MASKLOOM_BACKEND ?? "http://127.0.0.1:8000";
+
+/** Threaded WebAssembly needs SharedArrayBuffer, which needs these two; the backend sends the same ones. */
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export default defineConfig({
+  plugins: [react()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  server: {
+    headers: ISOLATION,
+    proxy: Object.fromEntries(["/api", "/openapi.json", "/healthz", "/readyz"].map((path) => [path, BACKEND])),
+  },
+  preview: { headers: ISOLATION },
+  worker: { format: "es" },
+  // Its .wasm and .mjs files find each other by URL; pre-bundling would break that.
+  optimizeDeps: { exclude: ["onnxruntime-web"] },
+  build: {
+    target: "es2023",
+    chunkSizeWarningLimit: 900,
+  },
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    restoreMocks: true,
+  },
+});
