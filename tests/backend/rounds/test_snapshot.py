@@ -1,0 +1,57 @@
+"""Snapshots: canonical bytes, and never a training mask among those measured on."""
+
+import pytest
+
+from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256, make_snapshot
+
+
+def image(name: str, masks: int = 2) -> SnapshotImage:
+    rle = {"size": [2, 2], "counts": "04"}
+    return SnapshotImage(
+        image_id=name, sha256=f"sha-{name}", height=2, width=2, masks=tuple((f"{name}-{i}", rle) for i in range(masks))
+    )
+
+
+def test_order_of_rows_does_not_change_the_bytes() -> None:
+    images = [image("a"), image("b"), image("c")]
+    one = make_snapshot("d", images, [image("h")], max_eval_masks=10)
+    two = make_snapshot("d", images[::-1], [image("h")], max_eval_masks=10)
+    assert one.to_json() == two.to_json()
+    assert content_sha256(one.to_json()) != content_sha256(
+        make_snapshot("d", images[:2], [image("h")], max_eval_masks=10).to_json()
+    )
+
+
+def test_round_trip() -> None:
+    snapshot = make_snapshot("d", [image("a")], [image("h")], max_eval_masks=10)
+    assert Snapshot.from_json(snapshot.to_json()) == snapshot
+    with pytest.raises(ValueError, match="not a snapshot"):
+        Snapshot.from_json(b'{"format": "other"}')
+
+
+def test_without_held_out_masks_a_slice_is_set_aside_and_not_trained_on() -> None:
+    images = [image(f"i{n}") for n in range(10)]
+    snapshot = make_snapshot("d", images, [], max_eval_masks=100)
+    learned = {i.image_id for i in snapshot.train}
+    measured = {i.image_id for i in snapshot.heldout}
+    assert len(measured) == 2
+    assert not learned & measured
+    assert len(learned | measured) == 10
+    assert snapshot.measured_on == "aside"
+    assert "set aside" in snapshot.describe_heldout()
+    again = make_snapshot("d", images[::-1], [], max_eval_masks=100)
+    assert again == snapshot
+
+
+def test_one_image_leaves_nothing_to_measure_on() -> None:
+    snapshot = make_snapshot("d", [image("a")], [], max_eval_masks=100)
+    assert snapshot.measured_on == "nothing"
+    assert [i.image_id for i in snapshot.train] == ["a"]
+
+
+def test_measured_masks_are_bounded_by_whole_images() -> None:
+    heldout = [image(f"h{n}", masks=3) for n in range(10)]
+    snapshot = make_snapshot("d", [image("a")], heldout, max_eval_masks=7)
+    assert snapshot.num_heldout_masks == 6
+    crowded = make_snapshot("d", [image("a")], [image("h", masks=50)], max_eval_masks=7)
+    assert crowded.num_heldout_masks == 50
