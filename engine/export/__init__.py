@@ -1,0 +1,1 @@
+"""Models as ONNX graphs, masks as SA-1B and COCO files."""

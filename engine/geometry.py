@@ -1,0 +1,131 @@
+"""Frames and the maths between them: the only place in Python where coordinates or mask grids change frame.
+
+Frames: `image` (the photograph's own pixels), `model` (the encoder's square input of side S, the image scaled into its
+top left corner) and `low_res` (the decoder's S/4 x S/4 logit grid, covering the whole model square).
+
+The page has the same maths in TypeScript; both are tested on `tests/golden/frames.json`. Pure numpy: knows no torch,
+reads no file. Points are (x, y), sizes (h, w), boxes xyxy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["LOW_RES_STRIDE", "MASK_LOGIT_THRESH", "Frame", "resize_matrix", "upsample_low_res"]
+
+LOW_RES_STRIDE = 4  # model pixels per low_res pixel
+MASK_LOGIT_THRESH = 0.0  # a pixel belongs to a mask when its logit is above this
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How one image sits in the model's square.
+
+    Args:
+        original_size: (h, w) of the image in pixels.
+        image_size: S, the side of the model's square input.
+    """
+
+    original_size: tuple[int, int]
+    image_size: int
+
+    def __post_init__(self) -> None:
+        height, width = self.original_size
+        if height < 1 or width < 1 or self.image_size < 1:
+            raise ValueError(
+                f"A frame needs positive sizes, got an image of {height}x{width} and a model size of {self.image_size}."
+            )
+
+    @property
+    def scale(self) -> float:
+        """Model pixels per image pixel, before rounding: S / max(h, w)."""
+        return self.image_size / max(self.original_size)
+
+    @cached_property
+    def input_size(self) -> tuple[int, int]:
+        """(h, w) of the scaled image inside the model's square; the rest is padding on the right and at the bottom."""
+        height, width = self.original_size
+        # A very long image would round its short side to nothing; one row of pixels is the least that can be seen.
+        return max(1, int(height * self.scale + 0.5)), max(1, int(width * self.scale + 0.5))
+
+    @property
+    def low_res_size(self) -> int:
+        """Side of the low_res grid."""
+        return self.image_size // LOW_RES_STRIDE
+
+    def points_to_model(self, points: ArrayLike) -> NDArray[np.float32]:
+        """(..., 2) image-frame (x, y) -> model frame. The half-pixel shift belongs to the prompt encoder, not here."""
+        return (np.asarray(points, dtype=np.float64) * self._point_scale).astype(np.float32)
+
+    def points_to_image(self, points: ArrayLike) -> NDArray[np.float32]:
+        """(..., 2) model-frame (x, y) -> image frame."""
+        return (np.asarray(points, dtype=np.float64) / self._point_scale).astype(np.float32)
+
+    def boxes_to_model(self, boxes: ArrayLike) -> NDArray[np.float32]:
+        """(..., 4) image-frame xyxy -> model frame."""
+        corners = np.asarray(boxes, dtype=np.float64)
+        return self.points_to_model(corners.reshape(*corners.shape[:-1], 2, 2)).reshape(corners.shape)
+
+    def boxes_to_image(self, boxes: ArrayLike) -> NDArray[np.float32]:
+        """(..., 4) model-frame xyxy -> image frame."""
+        corners = np.asarray(boxes, dtype=np.float64)
+        return self.points_to_image(corners.reshape(*corners.shape[:-1], 2, 2)).reshape(corners.shape)
+
+    def upsample_matrices(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Rows (h, S/4) and columns (w, S/4) of the low_res -> image resize: image = rows @ low_res @ columns.T."""
+        (height, width), (input_h, input_w) = self.original_size, self.input_size
+        return (
+            _upsample_matrix(self.low_res_size, self.image_size, input_h, height),
+            _upsample_matrix(self.low_res_size, self.image_size, input_w, width),
+        )
+
+    @property
+    def _point_scale(self) -> NDArray[np.float64]:
+        (height, width), (input_h, input_w) = self.original_size, self.input_size
+        return np.array([input_w / width, input_h / height], dtype=np.float64)
+
+
+def resize_matrix(source: int, target: int) -> NDArray[np.float64]:
+    """(target, source) matrix of a one-dimensional bilinear resize.
+
+    Half-pixel centres, no antialiasing, clamped at the border: `align_corners=False` of the usual libraries.
+    """
+    centres = np.clip((np.arange(target) + 0.5) * (source / target) - 0.5, 0, source - 1)
+    low = np.floor(centres).astype(np.int64)
+    high = np.minimum(low + 1, source - 1)
+    fraction = centres - low
+    matrix = np.zeros((target, source))
+    rows = np.arange(target)
+    np.add.at(matrix, (rows, low), 1.0 - fraction)
+    np.add.at(matrix, (rows, high), fraction)
+    return matrix
+
+
+def upsample_low_res(low_res: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
+    """Bring low_res logits to the image frame.
+
+    Two bilinear resizes with the padding cut away between them (S/4 -> S, crop, -> image), as one linear map per axis.
+
+    Args:
+        low_res: (..., S/4, S/4) float32 logits.
+
+    Returns:
+        (..., h, w) float32 logits; a pixel is in the mask where the logit is above `MASK_LOGIT_THRESH`.
+    """
+    side = frame.low_res_size
+    if low_res.shape[-2:] != (side, side):
+        raise ValueError(f"low_res logits must end in ({side}, {side}) for this frame, got {low_res.shape}.")
+    rows, columns = frame.upsample_matrices()
+    return np.matmul(np.matmul(rows, low_res), columns.T)
+
+
+@lru_cache(maxsize=64)
+def _upsample_matrix(low_res: int, model: int, used: int, original: int) -> NDArray[np.float32]:
+    to_model = resize_matrix(low_res, model)[:used]
+    matrix = (resize_matrix(used, original) @ to_model).astype(np.float32)
+    matrix.setflags(write=False)  # shared by every caller through the cache
+    return matrix

@@ -1,0 +1,159 @@
+"""The promptable segmentation model: image encoder, prompt encoder and mask decoder under one roof.
+
+Works in the model frame and knows nothing of files. Submodule names and state-dict keys are those of the released
+SAM checkpoints, whatever the sizes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engine.errors import ImageError
+from engine.geometry import Frame
+from engine.model.config import ConvConfig, ModelConfig
+from engine.model.conv_encoder import ConvEncoder
+from engine.model.mask_decoder import ImageFeatures, MaskDecoder
+from engine.model.preprocess import PIXEL_MEAN, PIXEL_STD, check_rgb, resize_rgb
+from engine.model.prompt_encoder import PromptEncoder
+from engine.model.vit_encoder import ViTEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Sam", "build_model"]
+
+
+class Sam(nn.Module):
+    """Build with a config; `engine.load` gives trained ones."""
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        encoder = config.encoder
+        self.image_encoder: nn.Module = (
+            ConvEncoder(encoder, config.prompt_dim)
+            if isinstance(encoder, ConvConfig)
+            else ViTEncoder(encoder, config.image_size, config.patch_size, config.prompt_dim)
+        )
+        self.prompt_encoder = PromptEncoder(config)
+        self.mask_decoder = MaskDecoder(config)
+        self.reset_constants()
+
+    def reset_constants(self) -> None:
+        """(Re)create the buffers that no checkpoint holds; needed after building on the meta device."""
+        device = torch.device("cpu")
+        self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN, device=device).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.tensor(PIXEL_STD, device=device).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.pixel_mean.device
+
+    def preprocess(self, images: Sequence[NDArray[np.uint8]] | Tensor) -> Tensor:
+        """Make the encoder's input.
+
+        Args:
+            images: uint8 RGB arrays (h, w, 3) of any size, which are resized here; or a (B, 3, h, w) tensor of values
+                0..255 that is already in the model frame (h, w <= S).
+
+        Returns:
+            (B, 3, S, S) float32 on the model's device: normalised, then zero-padded on the right and at the bottom.
+
+        Raises:
+            ImageError: something is not an image, or a tensor is larger than the model's input.
+        """
+        if isinstance(images, Tensor):
+            return self._normalise(images)
+        if not len(images):
+            raise ImageError("There is no image to preprocess; pass at least one.")
+        size = self.config.image_size
+        checked = [check_rgb(image) for image in images]
+        resized = [resize_rgb(image, Frame((image.shape[0], image.shape[1]), size)) for image in checked]
+        return torch.cat([self._normalise(_to_tensor(image)[None]) for image in resized])
+
+    def embed(self, batch: Tensor) -> Tensor:
+        """(B, 3, S, S) preprocessed images -> (B, C, G, G) embeddings."""
+        embedding: Tensor = self.image_encoder(batch)
+        return embedding
+
+    def prepare(self, embedding: Tensor) -> ImageFeatures:
+        """(B, C, G, G) embeddings -> all that the decoder can know of them before a prompt; accepted by `decode`."""
+        no_mask = self.prompt_encoder.no_mask_embed.weight[0]
+        return self.mask_decoder.prepare(embedding, self.prompt_encoder.dense_pe(), no_mask)
+
+    def decode(
+        self,
+        embedding: Tensor | ImageFeatures,
+        points: Tensor | None = None,
+        labels: Tensor | None = None,
+        boxes: Tensor | None = None,
+        masks: Tensor | None = None,
+        *,
+        image_index: Tensor | None = None,
+        has_mask: Tensor | None = None,
+        pad: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Answer N prompts about B images.
+
+        Args:
+            embedding: (B, C, G, G), or what `prepare` made of it, to spare work when prompting again.
+            points: (N, P, 2) model-frame (x, y) in pixels.
+            labels: (N, P): 1 foreground, 0 background, 2 box top left, 3 box bottom right, -1 padding.
+            boxes: (N, 4) model-frame xyxy.
+            masks: (N, 1, 4G, 4G) low_res logits of an earlier answer.
+            image_index: (N,) which image each prompt is about; 0 for all by default.
+            has_mask: (N,) which prompts have a mask, where `masks` is given and not all have one.
+            pad: append a padding point; by default exactly when there are points and no `boxes`.
+
+        Returns:
+            low_res logits (N, 4, 4G, 4G) and predicted IoU (N, 4), in the order [single, candidate 1, 2, 3].
+        """
+        features = self.prepare(embedding) if isinstance(embedding, Tensor) else embedding
+        tokens = features.tokens
+        sparse = self.prompt_encoder.sparse_tokens(points, labels, boxes, pad=pad)
+        if sparse is None:
+            count = tokens.shape[0] if masks is None else masks.shape[0]
+            sparse = tokens.new_zeros(count, 0, self.config.prompt_dim)
+        if image_index is None and tokens.shape[0] > 1:
+            image_index = torch.zeros(sparse.shape[0], dtype=torch.int64, device=tokens.device)
+        mask = None if masks is None else self.prompt_encoder.mask_prompt(masks, has_mask)
+        low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
+        return low_res, iou
+
+    def freeze_batchnorm(self, frozen: bool = True) -> None:
+        """Hold the encoder's batch-norm statistics still in train mode; nothing to do for a transformer encoder."""
+        if isinstance(self.image_encoder, ConvEncoder):
+            self.image_encoder.freeze_batchnorm(frozen)
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        size = self.config.image_size
+        if images.ndim != 4 or images.shape[1] != 3 or max(images.shape[2:]) > size:
+            raise ImageError(
+                f"Images in the model frame must have shape (B, 3, h, w) with h, w <= {size}, got {tuple(images.shape)}."
+            )
+        images = (images.to(self.device, torch.float32) - self.pixel_mean) / self.pixel_std
+        return F.pad(images, (0, size - images.shape[3], 0, size - images.shape[2]))
+
+
+def build_model(config: ModelConfig, seed: int = 0) -> Sam:
+    """A model with fresh random weights, in eval mode; the same seed gives the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Sam(config)
+    return model.eval()
+
+
+def _to_tensor(image: NDArray[Any]) -> Tensor:
+    # A copy: arrays made by PIL are read-only, which torch warns about.
+    return torch.from_numpy(np.array(image.transpose(2, 0, 1)))

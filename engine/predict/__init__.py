@@ -1,0 +1,1 @@
+"""Prompting one image at a time, and the file an embedding is kept in."""
