@@ -1,0 +1,160 @@
+/** What the page reads, as react-query options: one function per resource. Freshness comes from events (see events.ts). */
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api, unwrap } from "./client";
+import { keys } from "./keys";
+import { ApiError } from "./problem";
+import type { ImageFilter, JobState, ReviewStatus } from "./types";
+
+const PAGE = 60;
+
+/** The signed-in user, or null for a stranger. */
+export const sessionQuery = queryOptions({
+  queryKey: keys.session,
+  staleTime: 60_000,
+  queryFn: async ({ signal }) => {
+    try {
+      return await unwrap(api.GET("/api/session", { signal }));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return null;
+      throw error;
+    }
+  },
+});
+
+export const usersQuery = queryOptions({
+  queryKey: keys.users,
+  queryFn: async ({ signal }) => (await unwrap(api.GET("/api/users", { signal }))).items,
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: keys.tokens,
+  queryFn: async ({ signal }) => (await unwrap(api.GET("/api/tokens", { signal }))).items,
+});
+
+export const datasetsQuery = queryOptions({
+  queryKey: keys.datasets,
+  queryFn: async ({ signal }) => (await unwrap(api.GET("/api/datasets", { signal }))).items,
+});
+
+export const datasetQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.dataset(datasetId),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/api/datasets/{dataset_id}", { params: { path: { dataset_id: datasetId } }, signal })),
+  });
+
+export const imagesQuery = (datasetId: string, filter: ImageFilter) =>
+  infiniteQueryOptions({
+    queryKey: keys.images(datasetId, filter),
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/api/datasets/{dataset_id}/images", {
+          params: {
+            path: { dataset_id: datasetId },
+            query: { filter, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) },
+          },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
+/** The first few images, for a card. */
+export const mosaicQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.mosaic(datasetId),
+    staleTime: 60_000,
+    queryFn: async ({ signal }) =>
+      (
+        await unwrap(
+          api.GET("/api/datasets/{dataset_id}/images", {
+            params: { path: { dataset_id: datasetId }, query: { limit: 5 } },
+            signal,
+          }),
+        )
+      ).items,
+  });
+
+export const reviewQuery = (datasetId: string, status: ReviewStatus) =>
+  infiniteQueryOptions({
+    queryKey: keys.review(datasetId, status),
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/api/review", {
+          params: {
+            query: { dataset_id: datasetId, status, limit: PAGE, ...(pageParam ? { cursor: pageParam } : {}) },
+          },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
+export const roundsQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.rounds(datasetId),
+    queryFn: async ({ signal }) =>
+      (await unwrap(api.GET("/api/rounds", { params: { query: { dataset_id: datasetId } }, signal }))).items,
+  });
+
+export const stagesQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.stages(datasetId),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/api/datasets/{dataset_id}/stages", { params: { path: { dataset_id: datasetId } }, signal })),
+  });
+
+export const insightsQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.insights(datasetId),
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/api/insights/{dataset_id}", { params: { path: { dataset_id: datasetId } }, signal })),
+  });
+
+export const generationsQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.generations(datasetId),
+    queryFn: async ({ signal }) =>
+      (await unwrap(api.GET("/api/generations", { params: { query: { dataset_id: datasetId } }, signal }))).items,
+  });
+
+export const exportsQuery = (datasetId: string) =>
+  queryOptions({
+    queryKey: keys.exports(datasetId),
+    queryFn: async ({ signal }) =>
+      (await unwrap(api.GET("/api/exports", { params: { query: { dataset_id: datasetId } }, signal }))).items,
+  });
+
+export const modelsQuery = queryOptions({
+  queryKey: keys.models,
+  queryFn: async ({ signal }) => (await unwrap(api.GET("/api/models", { signal }))).items,
+});
+
+export const jobsQuery = (filter: { state?: JobState | undefined; datasetId?: string | undefined }) =>
+  infiniteQueryOptions({
+    queryKey: keys.jobList(filter),
+    initialPageParam: null as string | null,
+    queryFn: ({ pageParam, signal }) =>
+      unwrap(
+        api.GET("/api/jobs", {
+          params: {
+            query: {
+              limit: PAGE,
+              ...(filter.state ? { state: filter.state } : {}),
+              ...(filter.datasetId ? { dataset_id: filter.datasetId } : {}),
+              ...(pageParam ? { cursor: pageParam } : {}),
+            },
+          },
+          signal,
+        }),
+      ),
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
+export const jobQuery = (jobId: string) =>
+  queryOptions({
+    queryKey: keys.job(jobId),
+    queryFn: ({ signal }) => unwrap(api.GET("/api/jobs/{job_id}", { params: { path: { job_id: jobId } }, signal })),
+  });

@@ -1,0 +1,52 @@
+/** Which cached answers an event of the backend makes stale. Pure: the event stream and its test both call it. */
+import { keys } from "./keys";
+
+export const EVENT_NAMES = [
+  "job.updated",
+  "images.imported",
+  "image.embedded",
+  "dataset.embedded",
+  "dataset.updated",
+  "masks.accepted",
+  "mask.updated",
+  "task.updated",
+  "model.activated",
+  "stage.changed",
+  "round.updated",
+  "round.finished",
+  "export.updated",
+  "generation.updated",
+] as const;
+
+export type EventName = (typeof EVENT_NAMES)[number];
+type Key = readonly unknown[];
+
+const PER_DATASET: Record<EventName, (id: string) => Key[]> = {
+  "job.updated": () => [],
+  "images.imported": (id) => [keys.images(id), keys.dataset(id)],
+  "image.embedded": (id) => [keys.images(id), keys.dataset(id)],
+  "dataset.embedded": (id) => [keys.images(id), keys.dataset(id)],
+  "dataset.updated": (id) => [keys.dataset(id)],
+  "masks.accepted": (id) => [keys.images(id), keys.dataset(id), keys.review(id), keys.stages(id), keys.insights(id)],
+  "mask.updated": (id) => [keys.review(id), keys.dataset(id)],
+  "task.updated": (id) => [keys.images(id), keys.dataset(id)],
+  "model.activated": (id) => [keys.dataset(id)],
+  "stage.changed": (id) => [keys.stages(id), keys.dataset(id), keys.insights(id)],
+  "round.updated": (id) => [keys.rounds(id)],
+  "round.finished": (id) => [keys.rounds(id), keys.stages(id), keys.insights(id), keys.dataset(id)],
+  "export.updated": (id) => [keys.exports(id)],
+  "generation.updated": (id) => [keys.generations(id), keys.images(id), keys.dataset(id)],
+};
+
+const GLOBAL: Partial<Record<EventName, Key[]>> = {
+  "job.updated": [keys.jobs],
+  "model.activated": [keys.models],
+  "round.finished": [keys.models],
+};
+
+/** Keys to invalidate (each with everything below it). The list of datasets holds counts, so it goes with any dataset. */
+export function staleKeys(name: EventName, datasetId: string | null): Key[] {
+  const perDataset = datasetId ? PER_DATASET[name](datasetId) : [];
+  const lists = perDataset.some((key) => key[0] === "datasets") ? [keys.datasets] : [];
+  return [...perDataset.filter((key) => key[0] !== "datasets"), ...lists, ...(GLOBAL[name] ?? [])];
+}
