@@ -1,1 +1,1 @@
-"""Models as ONNX graphs, masks as SA-1B and COCO files."""
+"""What leaves the engine: SA-1B and COCO files, ONNX graphs."""
