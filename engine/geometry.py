@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["LOW_RES_STRIDE", "MASK_LOGIT_THRESH", "Frame", "resize_matrix", "upsample_low_res"]
 
@@ -120,7 +123,8 @@ def upsample_low_res(low_res: NDArray[np.float32], frame: Frame) -> NDArray[np.f
     if low_res.shape[-2:] != (side, side):
         raise ValueError(f"low_res logits must end in ({side}, {side}) for this frame, got {low_res.shape}.")
     rows, columns = frame.upsample_matrices()
-    return np.matmul(np.matmul(rows, low_res), columns.T)
+    image: NDArray[np.float32] = np.matmul(np.matmul(rows, low_res), columns.T)
+    return image
 
 
 @lru_cache(maxsize=64)

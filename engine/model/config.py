@@ -53,7 +53,8 @@ class ConvConfig:
     kind: Literal["conv"] = "conv"
 
     def __post_init__(self) -> None:
-        if len(self.widths) != 4 or len(self.depths) != 4:
+        stages: set[int] = {len(self.widths), len(self.depths)}  # as read from a file, where a type promises nothing
+        if stages != {4}:
             raise ValueError(f"A conv encoder has four stages, got widths {self.widths} and depths {self.depths}.")
         if min(self.depths) < 1 or min(self.widths) < 1 or self.stem_width < 1 or self.fusion_depth < 0:
             raise ValueError("Widths and depths of a conv encoder must be positive.")
@@ -138,8 +139,8 @@ class ModelConfig:
         encoder = values.pop("encoder", None)
         if not isinstance(encoder, dict) or encoder.get("kind") not in ("vit", "conv"):
             raise ValueError("The model description has no encoder of kind 'vit' or 'conv'.")
-        encoder_class: type[ViTConfig] | type[ConvConfig] = ViTConfig if encoder["kind"] == "vit" else ConvConfig
-        encoder_values = {key: tuple(v) if isinstance(v, list) else v for key, v in encoder.items()}
+        encoder_class = ViTConfig if encoder["kind"] == "vit" else ConvConfig
+        encoder_values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in encoder.items()}
         _check_fields(encoder_class, encoder_values, "encoder")
         _check_fields(cls, {**values, "encoder": None}, "model")
         return cls(encoder=encoder_class(**encoder_values), **values)

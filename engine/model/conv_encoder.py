@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from engine.model.layers import LayerNorm2d
 
@@ -46,7 +46,8 @@ class ConvEncoder(nn.Module):
             nn.Conv2d(out_dim, out_dim, kernel_size=3, padding=1, bias=False), LayerNorm2d(out_dim)
         )
         self._batchnorm_frozen = False
-        self.to(memory_format=torch.channels_last)
+        self._initialise()
+        self.to_channels_last()
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
@@ -55,13 +56,27 @@ class ConvEncoder(nn.Module):
             x = stage(x)
             maps.append(x)
         _, fine, middle, coarse = maps
-        context = F.interpolate(self.from_coarse(coarse), scale_factor=2.0, mode="nearest")
-        fused = F.relu(self.from_middle(middle) + self.from_fine(fine) + context)
+        context = functional.interpolate(self.from_coarse(coarse), scale_factor=2.0, mode="nearest")
+        fused = functional.relu(self.from_middle(middle) + self.from_fine(fine) + context)
         embedding: Tensor = self.neck(self.fusion(fused))
         return embedding.contiguous()
 
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            elif isinstance(module, ResidualBlock):
+                # Every block starts as its shortcut, which lets the deep stages learn from the first step.
+                nn.init.zeros_(module.conv2.norm.weight)
+
+    def to_channels_last(self) -> None:
+        """Lay the convolutions' weights out as the activations are; loading a checkpoint may undo it."""
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
     def freeze_batchnorm(self, frozen: bool = True) -> None:
-        """Hold batch-norm statistics where they are, also in train mode: for rounds with few images or small batches."""
+        """Hold batch-norm statistics still, also in train mode: for rounds with few images or small batches."""
         self._batchnorm_frozen = frozen
         self.train(self.training)
 
@@ -74,17 +89,20 @@ class ConvEncoder(nn.Module):
         return self
 
 
-class ConvNorm(nn.Sequential):
+class ConvNorm(nn.Module):
     """Convolution, batch norm and, unless told otherwise, ReLU."""
 
     def __init__(
         self, in_width: int, width: int, *, kernel_size: int = 3, stride: int = 1, activation: bool = True
     ) -> None:
-        super().__init__(
-            nn.Conv2d(in_width, width, kernel_size, stride, padding=kernel_size // 2, bias=False),
-            nn.BatchNorm2d(width),
-            *([nn.ReLU(inplace=True)] if activation else []),
-        )
+        super().__init__()
+        self.conv = nn.Conv2d(in_width, width, kernel_size, stride, padding=kernel_size // 2, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(self.conv(x))
+        return functional.relu(x, inplace=True) if self.activation else x
 
 
 class ResidualBlock(nn.Module):
@@ -100,7 +118,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
+        return functional.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
 
 
 def _stage(in_width: int, width: int, depth: int, stride: int) -> nn.Sequential:

@@ -6,11 +6,11 @@ prepared images. The exported graphs are these same two methods.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from engine.model.layers import LayerNorm2d, Mlp
 from engine.model.transformer import TwoWayTransformer
@@ -69,8 +69,8 @@ class MaskDecoder(nn.Module):
             no_mask: (C,) what stands in for a mask prompt.
         """
         tokens = embedding.flatten(2).transpose(1, 2) + no_mask
-        first, *others = self.transformer.layers
-        kvq = F.linear(tokens, first.kvq_weight()) + first.kvq_bias(image_pe)
+        first, *others = self.transformer.two_way_layers()
+        kvq = functional.linear(tokens, first.kvq_weight()) + first.kvq_bias(image_pe)
         biases = [layer.kvq_bias(image_pe)[None] for layer in others]
         biases.append(self.transformer.final_kv_bias(image_pe)[None])
         return ImageFeatures(tokens, kvq, biases)
@@ -92,10 +92,10 @@ class MaskDecoder(nn.Module):
         count = sparse.shape[0]
         image, kvq = _for_prompts(features.tokens, count, image_index), _for_prompts(features.kvq, count, image_index)
         if mask is not None:
-            image = image + F.linear(mask.hidden, mask.weight) + mask.gate * mask.offset
+            image = image + functional.linear(mask.hidden, mask.weight) + mask.gate * mask.offset
             # The projection of a sum is the sum of projections: nothing prepared is thrown away.
-            weight = self.transformer.layers[0].kvq_weight()
-            kvq = kvq + F.linear(mask.hidden, weight @ mask.weight) + mask.gate * (weight @ mask.offset)
+            weight = self.transformer.two_way_layers()[0].kvq_weight()
+            kvq = kvq + functional.linear(mask.hidden, weight @ mask.weight) + mask.gate * (weight @ mask.offset)
 
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([output_tokens.expand(count, -1, -1), sparse.to(output_tokens.dtype)], dim=1)
@@ -113,9 +113,15 @@ class MaskDecoder(nn.Module):
         A 2x2 transposed convolution of stride 2 is a matrix product per cell. Cells stay whole until the end, so that
         only the M finished masks, and not their many channels, are shuffled into place.
         """
-        first, norm, _, second, _ = self.output_upscaling
-        x = F.gelu(F.layer_norm(_upscale(image, first), norm.normalized_shape, norm.weight, norm.bias, norm.eps))
-        x = F.gelu(_upscale(x, second))
+        first, second = (
+            cast("nn.ConvTranspose2d", self.output_upscaling[0]),
+            cast("nn.ConvTranspose2d", self.output_upscaling[3]),
+        )
+        norm = cast("LayerNorm2d", self.output_upscaling[1])
+        x = functional.gelu(
+            functional.layer_norm(_upscale(image, first), norm.normalized_shape, norm.weight, norm.bias, norm.eps)
+        )
+        x = functional.gelu(_upscale(x, second))
         cells = kernels @ x.flatten(1, -2).transpose(1, 2)
         count, masks, grid = kernels.shape[0], self.num_mask_tokens, self.grid
         # (rows of cells, columns of cells, y and x of the first upscaling, y and x of the second)
@@ -135,6 +141,5 @@ def _for_prompts(values: Tensor, count: int, image_index: Tensor | None) -> Tens
 def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """(..., C) cells -> (..., 4, C') their four children, row by row."""
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    children = F.linear(x, weight).unflatten(-1, (4, -1))
-    assert layer.bias is not None
-    return children + layer.bias
+    children: Tensor = functional.linear(x, weight).reshape(*x.shape[:-1], 4, -1)
+    return children if layer.bias is None else children + layer.bias

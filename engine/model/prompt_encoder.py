@@ -7,7 +7,7 @@ Coordinates are in the model frame, in pixels; the half-pixel shift to pixel cen
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -129,12 +129,12 @@ class PromptEncoder(nn.Module):
         Args:
             has_mask: (N,) 1 or 0 (or bool); prompts with 0 behave as if they had no mask. All 1 by default.
         """
-        hidden = self.mask_downscaling[:-1](masks).flatten(2).transpose(1, 2)
+        hidden: Tensor = self.mask_downscaling[:-1](masks).flatten(2).transpose(1, 2)
         gate = hidden.new_ones(hidden.shape[0], 1, 1) if has_mask is None else has_mask.to(hidden.dtype).view(-1, 1, 1)
-        projection = self.mask_downscaling[-1]
+        projection = cast("nn.Conv2d", self.mask_downscaling[-1])
         return MaskPrompt(
             hidden=hidden * gate,
             weight=projection.weight.flatten(1),
-            offset=projection.bias - self.no_mask_embed.weight[0],
+            offset=cast("Tensor", projection.bias) - self.no_mask_embed.weight[0],
             gate=gate,
         )

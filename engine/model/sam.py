@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engine.errors import ImageError
 from engine.geometry import Frame
@@ -140,10 +140,11 @@ class Sam(nn.Module):
         size = self.config.image_size
         if images.ndim != 4 or images.shape[1] != 3 or max(images.shape[2:]) > size:
             raise ImageError(
-                f"Images in the model frame must have shape (B, 3, h, w) with h, w <= {size}, got {tuple(images.shape)}."
+                f"Images in the model frame must have shape (B, 3, h, w) with h, w <= {size}, "
+                f"got {tuple(images.shape)}."
             )
         images = (images.to(self.device, torch.float32) - self.pixel_mean) / self.pixel_std
-        return F.pad(images, (0, size - images.shape[3], 0, size - images.shape[2]))
+        return functional.pad(images, (0, size - images.shape[3], 0, size - images.shape[2]))
 
 
 def build_model(config: ModelConfig, seed: int = 0) -> Sam:

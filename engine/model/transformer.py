@@ -7,11 +7,11 @@ encodings are projected once and added as a bias, and all that the first layer n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ class Attention(nn.Module):
         heads = self.num_heads
         head_dim = q.shape[-1] // heads
         q, k, v = (x.reshape(x.shape[0], -1, heads, head_dim).transpose(1, 2) for x in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v, scale=head_dim**-0.5)
+        out = functional.scaled_dot_product_attention(q, k, v, scale=head_dim**-0.5)
         merged: Tensor = self.out_proj(out.transpose(1, 2).flatten(2))
         return merged
 
@@ -56,7 +56,7 @@ class MlpBlock(nn.Module):
         self.lin2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.lin2(F.relu(self.lin1(x)))
+        out: Tensor = self.lin2(functional.relu(self.lin1(x)))
         return out
 
 
@@ -97,7 +97,7 @@ class TwoWayLayer(nn.Module):
             tokens = tokens + self.self_attn(q, q, tokens)
         tokens = self.norm1(tokens)
 
-        image_k, image_v, image_q = kvq.split(self.inner_dim, dim=-1)
+        image_k, image_v, image_q = kvq.chunk(3, dim=-1)
         to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
         tokens = self.norm2(tokens + to_image.attend(to_image.q_proj(tokens + token_pe), image_k, image_v))
         tokens = self.norm3(tokens + self.mlp(tokens))
@@ -115,6 +115,10 @@ class TwoWayTransformer(nn.Module):
         self.layers = nn.ModuleList(TwoWayLayer(config, first=i == 0) for i in range(config.transformer_depth))
         self.final_attn_token_to_image = Attention(dim, config.transformer_heads, dim // CROSS_DOWNSAMPLE)
         self.norm_final_attn = nn.LayerNorm(dim)
+
+    def two_way_layers(self) -> list[TwoWayLayer]:
+        """The layers, typed."""
+        return [cast("TwoWayLayer", layer) for layer in self.layers]
 
     def final_kv_weight(self) -> Tensor:
         """(2 * inner_dim, C): keys and values of the last attention."""
@@ -139,11 +143,11 @@ class TwoWayTransformer(nn.Module):
             tokens (N, T, C) and image cells (N, G*G, C).
         """
         token_pe = tokens
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.two_way_layers()):
             if index:
-                kvq = F.linear(image, layer.kvq_weight()) + biases[index - 1]
+                kvq = functional.linear(image, layer.kvq_weight()) + biases[index - 1]
             tokens, image = layer(tokens, token_pe, image, kvq)
-        key, value = (F.linear(image, self.final_kv_weight()) + biases[-1]).chunk(2, dim=-1)
+        key, value = (functional.linear(image, self.final_kv_weight()) + biases[-1]).chunk(2, dim=-1)
         final = self.final_attn_token_to_image
         tokens = tokens + final.attend(final.q_proj(tokens + token_pe), key, value)
         return self.norm_final_attn(tokens), image

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from engine.model.layers import LayerNorm2d
 
@@ -81,7 +81,8 @@ class Block(nn.Module):
         else:
             attended = self.attn(normed)
         x = x + attended
-        return x + self.mlp(self.norm2(x))
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
 
 
 class MlpBlock(nn.Module):
@@ -93,7 +94,7 @@ class MlpBlock(nn.Module):
         self.lin2 = nn.Linear(hidden_dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.lin2(F.gelu(self.lin1(x)))
+        out: Tensor = self.lin2(functional.gelu(self.lin1(x)))
         return out
 
 
@@ -115,7 +116,7 @@ class Attention(nn.Module):
         q, k, v = qkv.unbind(0)
         # The bias joins the logits inside the fused kernel; only it, not the attention matrix, is ever held.
         bias = self._relative_position_bias(q, side)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         merged: Tensor = self.proj(out.transpose(1, 2).reshape(batch, side, side, dim))
         return merged
 
@@ -126,7 +127,8 @@ class Attention(nn.Module):
         grid_q = q.reshape(*q.shape[:2], side, side, -1)
         rel_h = torch.einsum("bnhwc,hkc->bnhwk", grid_q, self.rel_pos_h[index])
         rel_w = torch.einsum("bnhwc,wkc->bnhwk", grid_q, self.rel_pos_w[index])
-        return (rel_h[..., :, None] + rel_w[..., None, :]).reshape(*q.shape[:3], side * side)
+        bias: Tensor = rel_h[..., :, None] + rel_w[..., None, :]
+        return bias.reshape(*q.shape[:3], side * side)
 
 
 def partition_windows(x: Tensor, window: int) -> tuple[Tensor, tuple[int, int]]:
@@ -135,7 +137,7 @@ def partition_windows(x: Tensor, window: int) -> tuple[Tensor, tuple[int, int]]:
     Returns the windows and the padded (H, W). As released, padding takes part in attention.
     """
     batch, height, width, dim = x.shape
-    x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
+    x = functional.pad(x, (0, 0, 0, -width % window, 0, -height % window))
     padded = (x.shape[1], x.shape[2])
     x = x.reshape(batch, padded[0] // window, window, padded[1] // window, window, dim)
     return x.transpose(2, 3).reshape(-1, window, window, dim), padded
