@@ -1,0 +1,1 @@
+"""Tasks (an image leased to one annotator) and the masks made in them."""

@@ -1,0 +1,1 @@
+"""Model versions, their ONNX files, and the embeddings of their encoders."""
