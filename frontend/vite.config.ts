@@ -1,6 +1,7 @@
 /** Build, dev server and test runner of the page. The dev server stands in for the backend's headers and passes the API on. */
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
+import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
 
 const BACKEND = process.env.MASKLOOM_BACKEND ?? "http://127.0.0.1:8000";
@@ -13,7 +14,11 @@ const ISOLATION = {
 
 export default defineConfig({
   plugins: [react()],
-  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  resolve: {
+    alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) },
+    // The build of ONNX Runtime without its glue inside: the decoder names the .mjs and .wasm assets itself (decoder/runtime.ts).
+    conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions],
+  },
   server: {
     headers: ISOLATION,
     proxy: Object.fromEntries(["/api", "/openapi.json", "/healthz", "/readyz"].map((path) => [path, BACKEND])),

@@ -1,0 +1,129 @@
+/**
+ * ONNX Runtime in this worker: sessions by model, prepared images, one decode at a time. Knows no messages.
+ *
+ * The runtime's own files are ours to serve: hashed assets of the build, so nothing is fetched from elsewhere.
+ */
+
+import glueUrl from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import * as ort from "onnxruntime-web/wasm";
+import { type Frames, framesOf } from "../geometry/frames";
+import { maskPrompt, rasterise } from "../geometry/masks";
+import { type Grid, gridOf } from "../geometry/upsample";
+import { asDecoderError } from "./errors";
+import { fetchBytes, fetchEmbedding } from "./feeds";
+import { chooseTokens, isAmbiguous, pointInputs } from "./prompting";
+import type { Candidate, DecodeBody, DecodeResult, ImageRef, ModelRef, Runtime } from "./protocol";
+
+const PREPARED_KEPT = 4;
+const MODELS_KEPT = 2;
+const TOKENS = 4;
+/** Longest side of a preview, in its own pixels. */
+const PREVIEW_SIDE = 512;
+
+type Feeds = Record<string, ort.Tensor>;
+type Sessions = { readonly prepare: ort.InferenceSession; readonly decode: ort.InferenceSession };
+type Prepared = { readonly feeds: Feeds; readonly frames: Frames; readonly grid: Grid; readonly preview: Grid };
+
+ort.env.wasm.wasmPaths = {
+  mjs: new URL(glueUrl, self.location.href).href,
+  wasm: new URL(wasmUrl, self.location.href).href,
+};
+ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+ort.env.logLevel = "error";
+
+export const runtime = (): Runtime => ({ threads: ort.env.wasm.numThreads ?? 1 });
+
+const sessions = new Map<string, Promise<Sessions>>();
+const prepared = new Map<string, Promise<Prepared>>();
+/** Graphs run one after another; the network does not wait for them. */
+let turn: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const result = turn.then(work, work);
+  turn = result.catch(() => undefined);
+  return result;
+}
+
+/** The value under `key`, made when missing; failures are forgotten, and of the successes the `kept` most recently used stay. */
+function remember<T>(store: Map<string, Promise<T>>, key: string, kept: number, make: () => Promise<T>): Promise<T> {
+  const value = store.get(key) ?? make();
+  store.delete(key);
+  store.set(key, value);
+  value.catch(() => store.get(key) === value && store.delete(key));
+  for (const old of [...store.keys()].slice(0, Math.max(store.size - kept, 0))) store.delete(old);
+  return value;
+}
+
+async function openModel(model: ModelRef): Promise<Sessions> {
+  const [prepareFile, decodeFile] = await Promise.all([
+    fetchBytes(model.prepareUrl, `Model ${model.name}`),
+    fetchBytes(model.decodeUrl, `Model ${model.name}`),
+  ]);
+  const options: ort.InferenceSession.SessionOptions = { executionProviders: ["wasm"], graphOptimizationLevel: "all" };
+  return inTurn(async () => {
+    try {
+      return {
+        prepare: await ort.InferenceSession.create(new Uint8Array(prepareFile), options),
+        decode: await ort.InferenceSession.create(new Uint8Array(decodeFile), options),
+      };
+    } catch (error) {
+      throw asDecoderError(error);
+    }
+  });
+}
+
+async function prepareImage(model: ModelRef, image: ImageRef): Promise<Prepared> {
+  const [{ prepare }, embedding] = await Promise.all([
+    remember(sessions, model.id, MODELS_KEPT, () => openModel(model)),
+    fetchEmbedding(model, image),
+  ]);
+  const input = new ort.Tensor("float32", embedding.data, [1, ...embedding.shape]);
+  const feeds = (await inTurn(() => prepare.run({ embedding: input }))) as Feeds;
+  const frames = framesOf(image.size, model.imageSize);
+  const step = Math.max(1, Math.ceil(Math.max(image.size.h, image.size.w) / PREVIEW_SIDE));
+  return { feeds, frames, grid: gridOf(frames), preview: gridOf(frames, step) };
+}
+
+/** Loads what is missing and runs the per-image graph. */
+export function prepare(model: ModelRef, image: ImageRef): Promise<Prepared> {
+  return remember(prepared, `${model.id} ${image.id}`, PREPARED_KEPT, () => prepareImage(model, image));
+}
+
+export async function decode(model: ModelRef, image: ImageRef, body: DecodeBody): Promise<DecodeResult> {
+  const { feeds, frames, grid, preview } = await prepare(model, image);
+  const { decode: session } = await remember(sessions, model.id, MODELS_KEPT, () => openModel(model));
+  const started = performance.now();
+  const outputs = await inTurn(() => session.run({ ...feeds, ...promptFeeds(body, frames) }));
+  const decoded = performance.now();
+  const logits = outputs.low_res_logits?.data as Float32Array;
+  const iou = outputs.iou_predictions?.data as Float32Array;
+  const ambiguous = isAmbiguous(body.prompts, body.mask !== null);
+  const tokens = chooseTokens(iou, ambiguous).slice(0, body.preview ? 1 : TOKENS);
+  const plane = frames.lowRes * frames.lowRes;
+  const candidates = tokens.map((token): Candidate => {
+    const own = logits.slice(token * plane, (token + 1) * plane);
+    const on = body.preview ? preview : grid;
+    const { runs, stability } = rasterise(own, on);
+    return { token, runs, step: on.step, predictedIou: iou[token] as number, stability, logits: own };
+  });
+  for (const output of Object.values(outputs)) output.dispose();
+  return { candidates, decodeMs: decoded - started, rasterMs: performance.now() - decoded };
+}
+
+function promptFeeds(body: DecodeBody, frames: Frames): Feeds {
+  const { coords, labels } = pointInputs(body.prompts, frames);
+  const side = frames.lowRes;
+  const mask =
+    body.mask === null
+      ? new Float32Array(side * side)
+      : body.mask instanceof Float32Array
+        ? body.mask
+        : maskPrompt(body.mask, frames);
+  return {
+    point_coords: new ort.Tensor("float32", coords, [1, labels.length, 2]),
+    point_labels: new ort.Tensor("float32", labels, [1, labels.length]),
+    mask_input: new ort.Tensor("float32", mask, [1, 1, side, side]),
+    has_mask_input: new ort.Tensor("float32", Float32Array.of(body.mask === null ? 0 : 1), [1]),
+  };
+}
