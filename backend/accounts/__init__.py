@@ -1,0 +1,1 @@
+"""Accounts: people, their roles, sign-ins and API tokens."""

@@ -1,0 +1,1 @@
+"""Activity: what the platform is doing, over HTTP. The jobs of `core.jobs`, and the stream of `core.events`."""

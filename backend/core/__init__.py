@@ -1,0 +1,1 @@
+"""What every feature stands on: database, errors, jobs, events, storage, security, telemetry. It knows no domain."""
