@@ -1,0 +1,1 @@
+"""Datasets: images, how they come in, and each dataset's policy."""
