@@ -8,6 +8,7 @@ there.
 
 import hashlib
 import zipfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -89,14 +90,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
-def unique_stems(file_names: list[str]) -> list[str]:
+def unique_stems(file_names: list[str], *, reserved: Collection[str] = ()) -> list[str]:
     """One archive stem per file name, in order: the name without folder and suffix, made unique with `-2`, `-3`, ...
 
     Two images may share a stem (`a/1.jpg`, `b/1.jpg`, `1.png`); compared without case, since archives are unpacked on
     file systems that ignore it.
     """
     natural = [safe_stem(name) for name in file_names]
-    taken: set[str] = set()
+    taken = {stem.casefold() for stem in reserved}
     # Names that are whole by themselves keep their stem; only repeats get a number that nobody else has.
     wanted = {stem.casefold() for stem in natural}
     stems: list[str] = []

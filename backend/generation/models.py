@@ -1,6 +1,7 @@
 """Tables of automatic masks: generation runs (stage 3), and which model proposed on which image (stage 2)."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -50,6 +51,15 @@ class Generation(TimestampMixin, Base):
     error: Mapped[str | None]
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     finished_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """What a generation run has done so far."""
+
+    images_done: int
+    images_failed: int
+    masks: int
 
 
 class GenerationImage(Base):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.generation.models import GenerationState
+from backend.generation.models import Generation, GenerationState, Totals
 
 
 class StartGeneration(BaseModel):
@@ -20,9 +20,7 @@ class StartGeneration(BaseModel):
 
 
 class GenerationOut(BaseModel):
-    """One run of automatic generation."""
-
-    model_config = ConfigDict(from_attributes=True)
+    """One run of automatic generation. `images_done` counts the failed ones, which the result of its job names."""
 
     id: uuid.UUID
     dataset_id: uuid.UUID
@@ -38,6 +36,13 @@ class GenerationOut(BaseModel):
     error: str | None
     created_at: datetime
     finished_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Generation, totals: Totals) -> "GenerationOut":
+        """The row, with what it has done so far."""
+        counted = vars(totals)
+        values = {name: getattr(row, name) for name in cls.model_fields if name not in counted}
+        return cls(**values, **counted)
 
 
 class GenerationList(BaseModel):

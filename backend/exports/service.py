@@ -1,0 +1,182 @@
+"""Exports: asking for one, what goes into it, its file. Never commits; the zip is written in `tasks`."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.annotation.models import Mask, MaskSource
+from backend.core import events, jobs
+from backend.core.db import after_commit, utcnow
+from backend.core.errors import Conflict, Invalid, NotFound
+from backend.core.events import Event
+from backend.core.jobs import JobState
+from backend.core.storage import Storage
+from backend.datasets import service as datasets
+from backend.datasets.models import Image
+from backend.exports.archive import safe_stem
+from backend.exports.models import Export, ExportFormat, ExportState
+from backend.exports.schemas import ExportSource
+from backend.review import service as review
+
+RUN_KIND = "exports.run"
+OPEN_STATES = (ExportState.queued, ExportState.running)
+
+
+def get_export(session: Session, export_id: uuid.UUID, *, lock: bool = False) -> Export:
+    """The export, or NotFound."""
+    row = session.get(Export, export_id, with_for_update=lock or None, populate_existing=True)
+    if row is None:
+        raise NotFound(f"There is no export {export_id}. The dataset's exports page lists those there are.")
+    return row
+
+
+def list_exports(session: Session, dataset_id: uuid.UUID) -> Sequence[Export]:
+    """The dataset's exports, newest first."""
+    datasets.get_dataset(session, dataset_id)
+    query = select(Export).where(Export.dataset_id == dataset_id).order_by(Export.created_at.desc(), Export.id.desc())
+    return session.scalars(query).all()
+
+
+def mask_sources(sources: Sequence[ExportSource]) -> list[MaskSource]:
+    """What the export's sources mean for masks."""
+    chosen: list[MaskSource] = []
+    for source in ExportSource:
+        if source in sources:
+            chosen += (
+                [MaskSource.MODEL, MaskSource.BRUSH] if source is ExportSource.human else [MaskSource(source.value)]
+            )
+    return chosen
+
+
+def start_export(
+    session: Session,
+    dataset_id: uuid.UUID,
+    *,
+    layout: ExportFormat,
+    include_images: bool,
+    sources: Sequence[ExportSource],
+    user_id: uuid.UUID | None = None,
+) -> Export:
+    """A new export and its job; Invalid, with what to do, when it would be empty."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    if not image_ids(session, dataset_id, sources):
+        raise Invalid(empty_text(session, dataset_id, sources))
+    row = Export(
+        dataset_id=dataset_id,
+        format=layout,
+        state=ExportState.queued,
+        include_images=include_images,
+        sources=[source.value for source in ExportSource if source in sources],
+        created_by=user_id,
+    )
+    session.add(row)
+    session.flush()
+    job = jobs.enqueue(
+        session,
+        RUN_KIND,
+        payload={"export_id": str(row.id)},
+        title=f"Export {dataset.name} as {'SA-1B' if layout == ExportFormat.sa1b else 'COCO'}",
+        dataset_id=dataset_id,
+        created_by=user_id,
+    )
+    row.job_id = job.id
+    announce(session, row)
+    return row
+
+
+def empty_text(session: Session, dataset_id: uuid.UUID, sources: Sequence[ExportSource]) -> str:
+    """Why an export would be empty, and what to do about it."""
+    if image_ids(session, dataset_id, list(ExportSource)):
+        names = ", ".join(source.value for source in sources)
+        return f"No final mask has the chosen source ({names}). Choose more sources, then export again."
+    return (
+        "This dataset has no final masks, so the export would be empty. Annotate images, or have masks reviewed "
+        "where the dataset's policy asks for it, then export again."
+    )
+
+
+def begin(session: Session, export_id: uuid.UUID, job_id: uuid.UUID) -> Export:
+    """Called by every attempt of the export's job; an export that succeeded before stays as it is."""
+    row = get_export(session, export_id, lock=True)
+    if row.state != ExportState.succeeded:
+        row.state, row.job_id, row.error, row.finished_at = ExportState.running, job_id, None, None
+        announce(session, row)
+    return row
+
+
+def finish(session: Session, export_id: uuid.UUID, *, size: int, sha256: str, masks: int, images: int) -> Export:
+    """Its file is stored."""
+    row = get_export(session, export_id, lock=True)
+    row.state, row.finished_at = ExportState.succeeded, utcnow()
+    row.bytes, row.sha256, row.masks, row.images = size, sha256, masks, images
+    announce(session, row)
+    return row
+
+
+def on_job_finished(session: Session, event: Event) -> None:
+    """An export whose job failed or was cancelled has ended the same way. (Subscribed to `job.finished`.)"""
+    ended = {JobState.FAILED.value: ExportState.failed, JobState.CANCELLED.value: ExportState.cancelled}
+    if event.data.get("kind") != RUN_KIND or event.data.get("state") not in ended:
+        return
+    row = session.get(Export, uuid.UUID(str(event.data["payload"]["export_id"])), with_for_update=True)
+    if row is None or row.state not in OPEN_STATES:
+        return
+    row.state, row.finished_at = ended[event.data["state"]], utcnow()
+    row.error = event.data.get("error")
+    announce(session, row)
+
+
+def delete_export(session: Session, storage: Storage, export_id: uuid.UUID) -> None:
+    """Removes an export and its file. One that still runs is cancelled first."""
+    row = get_export(session, export_id, lock=True)
+    if row.state in OPEN_STATES and row.job_id is not None:
+        raise Conflict("This export is still running. Cancel its job first, then delete it.", job_id=str(row.job_id))
+    key = row.storage_key
+    session.delete(row)
+    session.flush()
+    after_commit(session, lambda: storage.delete(key))
+
+
+def downloadable(session: Session, export_id: uuid.UUID) -> Export:
+    """The export, if its file is there; Conflict otherwise."""
+    row = get_export(session, export_id)
+    if row.state != ExportState.succeeded:
+        what = f"It {row.state}: {row.error}" if row.error else f"It is {row.state}."
+        raise Conflict(f"This export has no file to download. {what}")
+    return row
+
+
+def announce(session: Session, row: Export) -> None:
+    """Tells pages where the export stands."""
+    session.flush()
+    events.emit(
+        session, "export.updated", dataset_id=row.dataset_id, export_id=row.id, state=str(row.state), error=row.error
+    )
+
+
+# -- content ----------------------------------------------------------------------------------------------------------
+
+
+def image_ids(session: Session, dataset_id: uuid.UUID, sources: Sequence[ExportSource]) -> list[uuid.UUID]:
+    """The images with final masks of these sources, in the export's order: by name, then content."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    has_masks = select(Mask.image_id).where(review.is_final(dataset), Mask.source.in_(mask_sources(sources)))
+    query = select(Image.id).where(Image.dataset_id == dataset_id, Image.id.in_(has_masks))
+    return list(session.scalars(query.order_by(Image.file_name, Image.sha256, Image.id)))
+
+
+def image_masks(
+    session: Session, dataset_id: uuid.UUID, image_id: uuid.UUID, sources: Sequence[ExportSource]
+) -> Sequence[Mask]:
+    """The image's final masks of these sources, in the order of their ids."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    chosen = Mask.source.in_(mask_sources(sources))
+    query = select(Mask).where(Mask.image_id == image_id, review.is_final(dataset), chosen).order_by(Mask.id)
+    return session.scalars(query).all()
+
+
+def download_name(session: Session, row: Export) -> str:
+    """The file name a browser saves the export under."""
+    return f"{safe_stem(datasets.get_dataset(session, row.dataset_id).name)}-{row.format}.zip"

@@ -1,0 +1,302 @@
+"""Rounds: starting, stepping, judging, activating, rolling back. Never commits; the training itself is in `tasks`.
+
+A dataset has at most one open round (a partial unique index says so as well). Every step checks the state it starts
+from under a row lock, so that a step done twice, or by a worker that was given up, changes nothing.
+"""
+
+import uuid
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from backend.annotation.models import Mask, MaskSource
+from backend.core import events, jobs
+from backend.core.db import utcnow
+from backend.core.errors import Conflict, Invalid, NotFound, NotReady
+from backend.core.events import Event
+from backend.core.jobs import JobState
+from backend.datasets import service as datasets
+from backend.datasets.models import Dataset
+from backend.registry import service as registry
+from backend.review import service as review
+from backend.rounds.gate import GateResult
+from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState, Trigger
+from backend.rounds.schemas import RoundOptions
+from backend.rounds.snapshot import Snapshot, SnapshotImage, make_snapshot
+
+RUN_KIND = "rounds.run"
+# Fixed, so that a round's model version has the same id however often the round is run.
+_MODEL_IDS = uuid.UUID("5b0f6f6e-52a5-5a1c-9a53-6d61736b6c6d")
+
+
+def get_round(session: Session, round_id: uuid.UUID, *, lock: bool = False) -> Round:
+    """The round, or NotFound."""
+    row = session.get(Round, round_id, with_for_update=lock or None, populate_existing=True)
+    if row is None:
+        raise NotFound(f"There is no round {round_id}. The dataset's rounds page lists those there are.")
+    return row
+
+
+def list_rounds(session: Session, dataset_id: uuid.UUID) -> Sequence[Round]:
+    """The dataset's rounds, newest first."""
+    datasets.get_dataset(session, dataset_id)
+    return session.scalars(select(Round).where(Round.dataset_id == dataset_id).order_by(Round.number.desc())).all()
+
+
+def open_round(session: Session, dataset_id: uuid.UUID) -> Round | None:
+    """The dataset's round that is not finished, if there is one."""
+    return session.scalar(select(Round).where(Round.dataset_id == dataset_id, Round.state.in_(OPEN_STATES)))
+
+
+def model_id_of(round_id: uuid.UUID) -> uuid.UUID:
+    """The id of the model version that a round makes."""
+    return uuid.uuid5(_MODEL_IDS, str(round_id))
+
+
+# -- starting --------------------------------------------------------------------------------------------------------
+
+
+def start_round(
+    session: Session,
+    dataset_id: uuid.UUID,
+    *,
+    mode: RoundMode = RoundMode.decoder,
+    options: RoundOptions | None = None,
+    trigger: Trigger = Trigger.manual,
+    reason: str = "started by hand",
+    user_id: uuid.UUID | None = None,
+) -> Round:
+    """A new round and its job.
+
+    Conflict while another one runs; Invalid, with what is missing, without masks to learn from.
+    """
+    options = options or RoundOptions()
+    dataset = lock_dataset(session, dataset_id)
+    running = open_round(session, dataset_id)
+    if running is not None:
+        raise Conflict(
+            f"Round {running.number} is still running ({running.state}). Wait for it, or cancel it first.",
+            round_id=str(running.id),
+        )
+    parent = registry.active_model(session, dataset_id)
+    if parent is None:
+        registry.ensure_default_model(session)
+        raise NotReady("The packaged model is still being registered. Try again in a moment.")
+    counts = mask_counts(session, dataset_id, include_generated=options.include_generated)
+    if counts["train"] == 0:
+        raise Invalid(_nothing_to_learn(counts))
+    number = (session.scalar(select(func.max(Round.number)).where(Round.dataset_id == dataset_id)) or 0) + 1
+    row = Round(
+        dataset_id=dataset_id,
+        number=number,
+        stage=dataset.stage,
+        mode=mode,
+        state=RoundState.pending,
+        trigger=trigger,
+        cause={"reason": reason, "masks": mask_counts(session, dataset_id)["train"], **_named(counts)},
+        settings=options.model_dump(),
+        parent_model_id=parent.id,
+        created_by=user_id,
+    )
+    session.add(row)
+    session.flush()
+    job = jobs.enqueue(
+        session,
+        RUN_KIND,
+        payload={"round_id": str(row.id)},
+        title=f"Round {number} of {dataset.name}",
+        dataset_id=dataset_id,
+        created_by=user_id,
+    )
+    row.job_id = job.id
+    announce(session, row)
+    return row
+
+
+def lock_dataset(session: Session, dataset_id: uuid.UUID) -> Dataset:
+    """The dataset, locked until the end of the transaction: rounds and stages of one dataset change one at a time."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    session.refresh(dataset, with_for_update=True)
+    return dataset
+
+
+def mask_counts(session: Session, dataset_id: uuid.UUID, *, include_generated: bool = False) -> dict[str, int]:
+    """How many final masks a round could learn from (train) and be measured on (heldout)."""
+    sources = learnable_sources(include_generated)
+    return {
+        split: review.count_final_masks(session, dataset_id, split, sources=sources) for split in ("train", "heldout")
+    }
+
+
+def learnable_sources(include_generated: bool) -> list[MaskSource]:
+    """Masks that people stand for; those of stage 3, which nobody has looked at, only on request."""
+    return [source for source in MaskSource if include_generated or source != MaskSource.GENERATED]
+
+
+def take_snapshot(session: Session, row: Round) -> Snapshot:
+    """The masks the round learns from and is measured on, as they are now."""
+    options = RoundOptions.model_validate(row.settings)
+    train = review.final_masks(session, row.dataset_id, "train", sources=learnable_sources(options.include_generated))
+    # Measured on what people drew: a proposal kept as it was is the parent's own answer, and would flatter it.
+    heldout = [
+        mask
+        for mask in review.final_masks(session, row.dataset_id, "heldout", sources=learnable_sources(False))
+        if mask.source != MaskSource.PROPOSAL or mask.edited
+    ]
+    return make_snapshot(
+        str(row.dataset_id), _by_image(train), _by_image(heldout), max_eval_masks=options.max_eval_masks
+    )
+
+
+def _by_image(masks: Sequence[Mask]) -> list[SnapshotImage]:
+    groups = groupby(masks, key=lambda mask: mask.image)
+    return [
+        SnapshotImage(
+            image_id=str(image.id),
+            sha256=image.sha256,
+            height=image.height,
+            width=image.width,
+            masks=tuple((str(mask.id), {"size": mask.rle["size"], "counts": mask.rle["counts"]}) for mask in group),
+        )
+        for image, group in groups
+    ]
+
+
+def _named(counts: dict[str, int]) -> dict[str, int]:
+    return {f"masks_{split}": count for split, count in counts.items()}
+
+
+def _nothing_to_learn(counts: dict[str, int]) -> str:
+    if counts["heldout"]:
+        return (
+            f"All {counts['heldout']} final masks are on held-out images, which a round never learns from. "
+            "Annotate some of the other images, then start the round."
+        )
+    return (
+        "This dataset has no final masks to learn from yet. Annotate some images (and review their masks, where the "
+        "dataset's policy asks for it), then start the round."
+    )
+
+
+# -- steps of a running round ----------------------------------------------------------------------------------------
+
+
+def begin(session: Session, round_id: uuid.UUID, job_id: uuid.UUID) -> Round:
+    """Called by every attempt of the round's job. A failed or cancelled round whose job was retried is opened again."""
+    row = get_round(session, round_id, lock=True)
+    if row.state in (RoundState.failed, RoundState.cancelled):
+        other = open_round(session, row.dataset_id)
+        if other is not None:
+            raise Conflict(f"Round {other.number} is running now; cancel it before trying round {row.number} again.")
+        row.state, row.error, row.finished_at = RoundState.pending, None, None
+    if row.state in OPEN_STATES:
+        row.job_id = job_id
+        row.started_at = row.started_at or utcnow()
+        announce(session, row)
+    return row
+
+
+def step(session: Session, round_id: uuid.UUID, state: RoundState, **values: Any) -> Round:
+    """Moves an open round to `state` and keeps what the last step found. A round that is not open is left alone."""
+    row = get_round(session, round_id, lock=True)
+    if row.state in OPEN_STATES:
+        row.state = state
+        for name, value in values.items():
+            setattr(row, name, value)
+        announce(session, row)
+    return row
+
+
+def conclude(session: Session, round_id: uuid.UUID, gate: GateResult, model_id: uuid.UUID) -> Round:
+    """Ends a round: activates its model version if the gate passed, else leaves the parent active."""
+    row = get_round(session, round_id, lock=True)
+    if row.state not in OPEN_STATES:
+        return row
+    dataset = lock_dataset(session, row.dataset_id)
+    figures = gate.to_dict()
+    if gate.passed and dataset.active_model_id not in (row.parent_model_id, model_id):
+        # Somebody activated another model meanwhile; the gate compared with the parent and says nothing about that one.
+        figures["passed"] = False
+        figures["reason"] = (
+            f"{gate.reason} But another model was activated while this round ran, so it was left active."
+        )
+    row.model_id, row.gate, row.finished_at = model_id, figures, utcnow()
+    row.state = RoundState.activated if figures["passed"] else RoundState.rejected
+    session.flush()
+    if row.state == RoundState.activated:
+        registry.activate(session, row.dataset_id, model_id)
+    announce(session, row)
+    return row
+
+
+def on_job_finished(session: Session, event: Event) -> None:
+    """A round whose job failed or was cancelled has ended the same way. (Subscribed to `job.finished`.)"""
+    ended = {JobState.FAILED.value: RoundState.failed, JobState.CANCELLED.value: RoundState.cancelled}
+    if event.data.get("kind") != RUN_KIND or event.data.get("state") not in ended:
+        return
+    row = session.get(Round, uuid.UUID(str(event.data["payload"]["round_id"])), with_for_update=True)
+    if row is None or row.state not in OPEN_STATES:
+        return
+    row.state, row.finished_at = ended[event.data["state"]], utcnow()
+    row.error = event.data.get("error")
+    announce(session, row)
+
+
+# -- what people do ---------------------------------------------------------------------------------------------------
+
+
+def cancel_round(session: Session, round_id: uuid.UUID) -> Round:
+    """Stops a round: at once while it waits, at its next step while it runs. The active model stays."""
+    row = get_round(session, round_id)
+    if row.state not in OPEN_STATES or row.job_id is None:
+        raise Conflict(f"Round {row.number} is {row.state}; only a round that has not finished can be cancelled.")
+    jobs.cancel(session, row.job_id)
+    session.flush()
+    return get_round(session, round_id)
+
+
+def rollback(session: Session, round_id: uuid.UUID) -> Round:
+    """Makes the round's parent the active model again. Conflict unless the round's own model is active."""
+    row = get_round(session, round_id, lock=True)
+    dataset = lock_dataset(session, row.dataset_id)
+    if row.model_id is None or dataset.active_model_id != row.model_id:
+        raise Conflict(
+            f"The model of round {row.number} is not the active one, so there is nothing to roll back. "
+            "Activate the model you want on the models page."
+        )
+    registry.activate(session, row.dataset_id, row.parent_model_id)
+    row.gate = {**(row.gate or {}), "rolled_back_at": utcnow().isoformat()}
+    announce(session, row)
+    return row
+
+
+def activate_anyway(session: Session, round_id: uuid.UUID, user_id: uuid.UUID) -> Round:
+    """An admin activates the model of a rejected (or rolled back) round; the gate's figures stay on record."""
+    row = get_round(session, round_id, lock=True)
+    if row.model_id is None or row.state in OPEN_STATES:
+        raise Conflict(f"Round {row.number} is {row.state} and has no model version to activate.")
+    lock_dataset(session, row.dataset_id)
+    registry.activate(session, row.dataset_id, row.model_id)
+    kept = {name: value for name, value in (row.gate or {}).items() if name != "rolled_back_at"}
+    row.gate = {**kept, "overridden_by": str(user_id), "overridden_at": utcnow().isoformat()}
+    row.state = RoundState.activated
+    announce(session, row)
+    return row
+
+
+def announce(session: Session, row: Round) -> None:
+    """Tells pages where the round stands."""
+    session.flush()
+    name = "round.updated" if row.state in OPEN_STATES else "round.finished"
+    events.emit(
+        session,
+        name,
+        dataset_id=row.dataset_id,
+        round_id=row.id,
+        number=row.number,
+        state=str(row.state),
+        error=row.error,
+    )
