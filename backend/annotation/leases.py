@@ -6,9 +6,9 @@ still counts as the annotator's until somebody else takes the image: an hour off
 """
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, func, literal, select, update
+from sqlalchemy import and_, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -130,11 +130,23 @@ def is_held_by_another(task: Task, user: User) -> bool:
     )
 
 
+def get_task(session: Session, task_id: uuid.UUID) -> Task:
+    """The task, or NotFound."""
+    task = session.get(Task, task_id)
+    if task is None:
+        raise _no_task()
+    return task
+
+
+def _no_task() -> NotFound:
+    return NotFound("There is no such task any more: its image was deleted. Take the next task.")
+
+
 def locked_task(session: Session, task_id: uuid.UUID) -> Task:
     """The task, locked until the transaction ends; every write on an image's masks goes through this lock."""
     task = session.get(Task, task_id, with_for_update=True, populate_existing=True)
     if task is None:
-        raise NotFound("There is no such task any more: its image was deleted. Take the next task.")
+        raise _no_task()
     return task
 
 
@@ -240,14 +252,8 @@ def _show_state(session: Session, task: Task) -> None:
 def remaining(session: Session, dataset_id: uuid.UUID) -> int:
     """How many images still wait for, or are in, annotation."""
     return (
-        session.scalar(select(func.count()).select_from(Task).where(Task.dataset_id == dataset_id, _unsettled())) or 0
+        session.scalar(
+            select(func.count()).select_from(Task).where(Task.dataset_id == dataset_id, Task.state.in_(OPEN_STATES))
+        )
+        or 0
     )
-
-
-def _unsettled() -> ColumnElement[bool]:
-    return Task.state.in_(OPEN_STATES)
-
-
-def expires_at(task: Task) -> datetime | None:
-    """When the lease runs out, None for a task nobody holds."""
-    return task.leased_until if task.state == TaskState.LEASED else None

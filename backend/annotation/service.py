@@ -20,13 +20,14 @@ from sqlalchemy.orm import Session
 from backend.accounts.models import User
 from backend.annotation import leases
 from backend.annotation.models import Mask, MaskSource, MaskStatus, MaskTombstone, Task, TaskState
-from backend.annotation.schemas import MaskIn, MaskOut
+from backend.annotation.schemas import MaskIn, MaskOut, TaskOut
 from backend.core import events
 from backend.core.db import utcnow
 from backend.core.errors import Conflict, Invalid, NotFound
 from backend.datasets import service as datasets
 from backend.datasets.models import Image
 from backend.registry import service as registry
+from backend.registry.schemas import ModelOut
 from engine.errors import FormatError
 from engine.masks import rle as rles
 
@@ -228,6 +229,25 @@ def _after_write(session: Session, mask: Mask, event: str) -> None:
     )
 
 
+def count_masks(session: Session, dataset_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Masks somebody stands for, by dataset (see `datasets.service.provide_count`)."""
+    return _count(session, dataset_ids, Mask.status.not_in([MaskStatus.PROPOSED, MaskStatus.REJECTED]))
+
+
+def count_proposals(session: Session, dataset_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Masks proposed and not yet accepted, by dataset (see `datasets.service.provide_count`)."""
+    return _count(session, dataset_ids, Mask.status == MaskStatus.PROPOSED)
+
+
+def _count(session: Session, dataset_ids: Sequence[uuid.UUID], which: ColumnElement[bool]) -> dict[uuid.UUID, int]:
+    rows = session.execute(
+        select(Mask.dataset_id, func.count())
+        .where(Mask.dataset_id.in_(dataset_ids), is_live(), which)
+        .group_by(Mask.dataset_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def recount(session: Session, image_id: uuid.UUID) -> None:
     """Keeps the image's number of masks, which listings show, equal to the masks somebody stands for."""
     counted = (
@@ -292,6 +312,27 @@ def _set_shape(mask: Mask, shape: rles.Rle) -> None:
 
 
 # -- settling a task
+
+
+def task_out(session: Session, task: Task) -> TaskOut:
+    """The task as clients see it."""
+    image = datasets.get_image(session, task.image_id)
+    session.refresh(image)
+    masks = list_masks(session, image.id)
+    model = registry.active_model(session, task.dataset_id)
+    return TaskOut(
+        id=task.id,
+        dataset_id=task.dataset_id,
+        image=datasets.image_out(session, image),
+        state=task.state,
+        stage=task.stage,
+        leased_until=task.leased_until,
+        user_id=task.user_id,
+        model=None if model is None else ModelOut.of(model, [task.dataset_id]),
+        masks=[MaskOut.model_validate(mask) for mask in masks],
+        remaining=leases.remaining(session, task.dataset_id),
+        returned_reasons=returned_reasons(masks),
+    )
 
 
 def complete_task(session: Session, task_id: uuid.UUID, user: User, *, skipped: bool, seconds_s: float) -> Task:

@@ -6,28 +6,31 @@ re-run, and anybody takes them over once they run out. Results are files named b
 stores one.
 """
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from backend.core import events, jobs
 from backend.core.db import utcnow, uuid7
-from backend.core.errors import NotFound, NotReady
+from backend.core.errors import NotFound
 from backend.core.jobs import Job
 from backend.core.storage import Storage
 from backend.datasets import service as datasets
-from backend.datasets.models import Image
+from backend.datasets.models import Dataset, Image
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 
 EMBED_KIND = "registry.embed"
-CLAIM = timedelta(seconds=120)
+# Far longer than any batch takes: a killed job takes its own claims over at once, only a lost one leaves them to time.
+CLAIM = timedelta(minutes=15)
 # An image whose claims end without an answer this often takes its worker down (memory, a crash in a codec).
 MAX_CLAIMS = 3
+NOT_READY = "This image is not embedded yet; it was moved to the front of the queue. Ask again in a moment."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,14 +60,13 @@ def storage_key(encoder_sha256: str, image_sha256: str) -> str:
     return f"embeddings/{encoder_sha256[:12]}/{image_sha256[:2]}/{image_sha256}.safetensors"
 
 
-def enqueue(
-    session: Session, dataset_id: uuid.UUID, model: ModelVersion, *, only_if_missing: bool = True
-) -> Job | None:
-    """Queues the embedding job of a dataset under the model's encoder; None when everything is embedded or broken."""
-    if only_if_missing:
-        state = progress(session, dataset_id, model.encoder_sha256)
-        if state.done >= state.total:
-            return None
+def enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job | None:
+    """Queues the embedding of a dataset under the model's encoder; None when every image is embedded or broken."""
+    state = progress(session, dataset_id, model.encoder_sha256)
+    return _enqueue(session, dataset_id, model) if state.done < state.total else None
+
+
+def _enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job:
     return jobs.enqueue(
         session,
         EMBED_KIND,
@@ -91,48 +93,47 @@ def progress(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Pr
 
 
 def claim(session: Session, job_id: uuid.UUID, dataset_id: uuid.UUID, encoder_sha256: str, limit: int) -> list[Claim]:
-    """Claims up to `limit` images for `job_id`: first those a page waits for, then leased ones, then in order of
-    import.
+    """Claims up to `limit` images for `job_id`: those a page waits for, then leased ones, then in order of import.
 
-    An image whose claim ran out before is tried alone, and given up after MAX_CLAIMS: what takes a worker down must
-    not take the others' images along.
+    An image whose claim ended without an answer before is tried alone, and given up after MAX_CLAIMS: what takes a
+    worker down must not take the others' images along.
     """
-    candidates = session.execute(
-        select(Image.id, Image.sha256, Image.file_name, func.coalesce(Embedding.attempts, 0))
+    # Claims under one encoder are made one after the other, which takes a millisecond and rules out deadlocks.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"embed:{encoder_sha256}", 0))))
+    attempts = func.coalesce(Embedding.attempts, 0)
+    query = (
+        select(Image.id, Image.sha256, Image.file_name, attempts)
         .outerjoin(Embedding, _belongs(encoder_sha256))
-        .where(Image.dataset_id == dataset_id, _claimable(job_id))
+        .where(Image.dataset_id == dataset_id, or_(Embedding.id.is_(None), _is_free(job_id)))
         .order_by(
-            Embedding.wanted_at.desc().nulls_last(),
-            case((Image.state == "leased", 0), else_=1),
-            func.coalesce(Embedding.attempts, 0),
-            Image.id,
+            Embedding.wanted_at.desc().nulls_last(), case((Image.state == "leased", 0), else_=1), attempts, Image.id
         )
-        # More than needed, because others may claim the first ones at this very moment.
-        .limit(limit * 4)
-    ).all()
+        .limit(limit)
+    )
     claims: list[Claim] = []
-    for image_id, image_sha256, file_name, attempts in candidates:
-        if len(claims) >= limit or (claims and attempts):
+    for image_id, image_sha256, file_name, tried in session.execute(query).all():
+        if claims and tried:
             break
-        if not _take(session, job_id, image_sha256, encoder_sha256):
-            continue
-        if attempts >= MAX_CLAIMS:
-            reason = f"Embedding {file_name} took its worker down {attempts} times (out of memory, or a broken file)."
-            fail(session, image_sha256, encoder_sha256, f"{reason} Replace the image, then retry.")
+        _take(session, job_id, image_sha256, encoder_sha256)
+        if tried >= MAX_CLAIMS:
+            reason = f"embedding it took its worker down {tried} times (out of memory, or a broken file)."
+            fail(session, job_id, image_sha256, encoder_sha256, reason)
             continue
         claims.append(Claim(image_id=image_id, image_sha256=image_sha256, file_name=file_name))
-        if attempts:
+        if tried:
             break
     return claims
 
 
-def _claimable(job_id: uuid.UUID) -> object:
-    free = or_(Embedding.claimed_until.is_(None), Embedding.claimed_until < utcnow(), Embedding.claimed_by == job_id)
-    return or_(Embedding.id.is_(None), and_(Embedding.state == EmbeddingState.PENDING, free))
+def _is_free(job_id: uuid.UUID) -> ColumnElement[bool]:
+    unclaimed = or_(
+        Embedding.claimed_until.is_(None), Embedding.claimed_until < utcnow(), Embedding.claimed_by == job_id
+    )
+    return and_(Embedding.state == EmbeddingState.PENDING, unclaimed)
 
 
-def _take(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str) -> bool:
-    """Claims one pair unless somebody was faster: the unique key decides, no lock is waited for by the reader."""
+def _take(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str) -> None:
+    until = utcnow() + CLAIM
     row = insert(Embedding).values(
         id=uuid7(),
         image_sha256=image_sha256,
@@ -140,71 +141,70 @@ def _take(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256
         state=EmbeddingState.PENDING,
         attempts=1,
         claimed_by=job_id,
-        claimed_until=utcnow() + CLAIM,
+        claimed_until=until,
     )
-    taken = session.scalar(
+    session.execute(
         row.on_conflict_do_update(
             index_elements=[Embedding.image_sha256, Embedding.encoder_sha256],
             set_={
                 "claimed_by": job_id,
-                "claimed_until": row.excluded.claimed_until,
+                "claimed_until": until,
                 "attempts": Embedding.attempts + 1,
                 "updated_at": utcnow(),
             },
-            where=_claimable(job_id),  # type: ignore[arg-type]
-        ).returning(Embedding.id)
-    )
-    return taken is not None
-
-
-def store(
-    session: Session,
-    image_sha256: str,
-    encoder_sha256: str,
-    *,
-    num_bytes: int,
-    content_sha256: str,
-) -> bool:
-    """Marks an embedding, whose file is stored, as ready. False when it was ready before (somebody else was faster)."""
-    changed = session.execute(
-        update(Embedding)
-        .where(
-            Embedding.image_sha256 == image_sha256,
-            Embedding.encoder_sha256 == encoder_sha256,
-            Embedding.state != EmbeddingState.READY,
-        )
-        .values(
-            state=EmbeddingState.READY,
-            storage_key=storage_key(encoder_sha256, image_sha256),
-            bytes=num_bytes,
-            content_sha256=content_sha256,
-            error=None,
-            claimed_by=None,
-            claimed_until=None,
-            wanted_at=None,
+            where=_is_free(job_id),
         )
     )
-    if not changed.rowcount:  # type: ignore[attr-defined]
-        return False
-    _announce(session, image_sha256, encoder_sha256)
-    return True
 
 
-def fail(session: Session, image_sha256: str, encoder_sha256: str, error: str) -> None:
-    """Marks an image as impossible to embed, with the reason."""
-    session.execute(
-        update(Embedding)
+def _claimed(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str) -> Embedding | None:
+    """The embedding, locked, if the job still has its claim."""
+    return session.scalar(
+        select(Embedding)
         .where(
             Embedding.image_sha256 == image_sha256,
             Embedding.encoder_sha256 == encoder_sha256,
             Embedding.state == EmbeddingState.PENDING,
+            Embedding.claimed_by == job_id,
         )
-        .values(state=EmbeddingState.FAILED, error=error, claimed_by=None, claimed_until=None, wanted_at=None)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
-    _announce(session, image_sha256, encoder_sha256, error=error)
 
 
-def _announce(session: Session, image_sha256: str, encoder_sha256: str, error: str | None = None) -> None:
+def store(
+    session: Session, storage: Storage, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str, data: bytes
+) -> bool:
+    """Stores an embedding file and marks it ready. False, and nothing stored, when another job took the claim over."""
+    embedding = _claimed(session, job_id, image_sha256, encoder_sha256)
+    if embedding is None:
+        return False
+    key = storage_key(encoder_sha256, image_sha256)
+    storage.put_bytes(key, data)
+    embedding.state = EmbeddingState.READY
+    embedding.storage_key = key
+    embedding.bytes = len(data)
+    embedding.content_sha256 = hashlib.sha256(data).hexdigest()
+    _settle(session, embedding, error=None)
+    return True
+
+
+def fail(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str, error: str) -> None:
+    """Marks an image as impossible to embed, with the reason."""
+    embedding = _claimed(session, job_id, image_sha256, encoder_sha256)
+    if embedding is not None:
+        embedding.state = EmbeddingState.FAILED
+        _settle(session, embedding, error=error)
+
+
+def _settle(session: Session, embedding: Embedding, *, error: str | None) -> None:
+    embedding.error = error
+    embedding.claimed_by = embedding.claimed_until = embedding.wanted_at = None
+    session.flush()
+    _announce(session, embedding.image_sha256, embedding.encoder_sha256, error)
+
+
+def _announce(session: Session, image_sha256: str, encoder_sha256: str, error: str | None) -> None:
     """Tells every dataset that holds the image."""
     images = session.execute(select(Image.id, Image.dataset_id).where(Image.sha256 == image_sha256)).all()
     for image_id, dataset_id in images:
@@ -227,19 +227,20 @@ def release(session: Session, job_id: uuid.UUID) -> None:
     )
 
 
-def retry_failed(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> int:
-    """Makes the broken images of a dataset candidates again; how many they are."""
+def retry(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job:
+    """Queues the embedding of a dataset, with another chance for images that could not be embedded."""
+    datasets.get_dataset(session, dataset_id)
     shas = select(Image.sha256).where(Image.dataset_id == dataset_id)
-    changed = session.execute(
+    session.execute(
         update(Embedding)
         .where(
-            Embedding.encoder_sha256 == encoder_sha256,
+            Embedding.encoder_sha256 == model.encoder_sha256,
             Embedding.state == EmbeddingState.FAILED,
             Embedding.image_sha256.in_(shas),
         )
         .values(state=EmbeddingState.PENDING, error=None, attempts=0)
     )
-    return int(changed.rowcount)  # type: ignore[attr-defined]
+    return _enqueue(session, dataset_id, model)
 
 
 def find(session: Session, image_sha256: str, encoder_sha256: str) -> Embedding | None:
@@ -249,19 +250,16 @@ def find(session: Session, image_sha256: str, encoder_sha256: str) -> Embedding 
     )
 
 
-def ready_for_image(session: Session, image_id: uuid.UUID, model: ModelVersion) -> Embedding:
-    """The ready embedding of an image under the model's encoder.
+def ready_for_image(session: Session, image_id: uuid.UUID, model: ModelVersion) -> Embedding | None:
+    """The ready embedding of an image under the model's encoder; None while it is not there (`want` makes it come).
 
-    Not there yet: NotReady, and `want` makes sure that it comes. Broken: NotFound with the reason.
+    NotFound, with the reason, for an image that cannot be embedded.
     """
     image = datasets.get_image(session, image_id)
     embedding = find(session, image.sha256, model.encoder_sha256)
-    if embedding is None or embedding.state == EmbeddingState.PENDING:
-        raise NotReady(
-            "This image is not embedded yet; it was moved to the front of the queue. Ask again in a moment.",
-            image_id=image_id,
-        )
-    if embedding.state == EmbeddingState.FAILED:
+    if embedding is None or embedding.state is EmbeddingState.PENDING:
+        return None
+    if embedding.state is EmbeddingState.FAILED:
         raise NotFound(
             f"This image cannot be embedded: {embedding.error} Skip it, or replace the image.", code="embedding_failed"
         )
@@ -287,7 +285,7 @@ def want(session: Session, image_id: uuid.UUID, model: ModelVersion) -> None:
             where=and_(Embedding.state == EmbeddingState.PENDING, Embedding.wanted_at.is_(None)),
         )
     )
-    enqueue(session, image.dataset_id, model, only_if_missing=False)
+    _enqueue(session, image.dataset_id, model)
 
 
 def ready_images(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Sequence[tuple[Image, Embedding]]:
@@ -301,11 +299,66 @@ def ready_images(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -
     return [(image, embedding) for image, embedding in rows]
 
 
+# What datasets ask of the registry (see `datasets.service.provide_*`)
+
+
+def count_embedded(session: Session, dataset_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """Images embedded under each dataset's active encoder."""
+    rows = session.execute(_embedded().where(Dataset.id.in_(dataset_ids)).group_by(Dataset.id))
+    return {row[0]: row[1] for row in rows}
+
+
+def embedded_images(session: Session, image_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of the images that are embedded under their dataset's active encoder."""
+    query = _embedded().with_only_columns(Image.id).where(Image.id.in_(image_ids))
+    return set(session.scalars(query))
+
+
+def _embedded() -> Select[uuid.UUID, int]:
+    return (
+        select(Dataset.id, func.count())
+        .join(Image, Image.dataset_id == Dataset.id)
+        .join(ModelVersion, ModelVersion.id == Dataset.active_model_id)
+        .join(
+            Embedding,
+            and_(Embedding.image_sha256 == Image.sha256, Embedding.encoder_sha256 == ModelVersion.encoder_sha256),
+        )
+        .where(Embedding.state == EmbeddingState.READY)
+    )
+
+
+def is_broken(session: Session, dataset: Dataset) -> ColumnElement[bool]:
+    """The condition for images that the dataset's active encoder could not embed."""
+    model = session.get(ModelVersion, dataset.active_model_id) if dataset.active_model_id else None
+    if model is None:
+        return false()
+    return (
+        select(Embedding.id)
+        .where(_belongs(model.encoder_sha256), Embedding.state == EmbeddingState.FAILED)
+        .correlate(Image)
+        .exists()
+    )
+
+
+def forget(session: Session, storage: Storage, image_sha256s: Sequence[str]) -> int:
+    """Removes the embeddings of images that no dataset holds any more, file and row; how many."""
+    unused = select(Embedding).where(
+        Embedding.image_sha256.in_(image_sha256s),
+        ~select(Image.id).where(Image.sha256 == Embedding.image_sha256).exists(),
+    )
+    found = session.scalars(unused.with_for_update(skip_locked=True)).all()
+    for embedding in found:
+        if embedding.storage_key is not None:
+            storage.delete(embedding.storage_key)
+        session.delete(embedding)
+    return len(found)
+
+
 def read(storage: Storage, embedding: Embedding) -> bytes:
     """The embedding file's bytes."""
     assert embedding.storage_key is not None, "only ready embeddings have a file"
     return storage.read_bytes(embedding.storage_key)
 
 
-def _belongs(encoder_sha256: str) -> object:
+def _belongs(encoder_sha256: str) -> ColumnElement[bool]:
     return and_(Embedding.image_sha256 == Image.sha256, Embedding.encoder_sha256 == encoder_sha256)

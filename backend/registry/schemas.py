@@ -1,16 +1,17 @@
 """Model versions as clients see them."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
+
+from backend.registry.models import ModelVersion
 
 
 class ModelOut(BaseModel):
     """One model version: which encoder its embeddings must come from, and where its two graphs are."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
     name: str
@@ -28,6 +29,15 @@ class ModelOut(BaseModel):
     prepare_url: str
     decode_url: str
     active_in: list[uuid.UUID]
+
+    @classmethod
+    def of(cls, model: ModelVersion, active_in: Sequence[uuid.UUID] = ()) -> Self:
+        """The version with its addresses, and the datasets that use it."""
+        columns = {name: getattr(model, name) for name in cls.model_fields if hasattr(model, name)}
+        base = f"/api/models/{model.id}"
+        return cls(
+            **columns, prepare_url=f"{base}/prepare.onnx", decode_url=f"{base}/decode.onnx", active_in=list(active_in)
+        )
 
 
 class ModelList(BaseModel):

@@ -8,23 +8,29 @@ files.
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.core import events, jobs
-from backend.core.errors import Conflict, NotFound
-from backend.core.jobs import Job
-from backend.core.storage import Storage
+from backend.core.db import utcnow, uuid7
+from backend.core.errors import Conflict, NotFound, TooLarge
+from backend.core.jobs import Job, JobState
+from backend.core.storage import CHUNK_BYTES, Storage, disk_errors
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.registry import embeddings
 from backend.registry.models import ModelVersion
+from backend.settings import MEBIBYTE, Settings
 
 REGISTER_KIND = "registry.register"
+FORGET_KIND = "registry.remove_embeddings"
+DEFAULT_KEY = f"{REGISTER_KIND}:default"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,15 +90,40 @@ def active_model(session: Session, dataset_id: uuid.UUID) -> ModelVersion | None
 
 def ensure_default_model(session: Session) -> Job | None:
     """Makes sure that the packaged model gets registered; the job that does it, or None when it is there."""
-    if default_model(session) is not None:
+    if default_model(session) is not None or _registration_is_known(session):
         return None
     return jobs.enqueue(
         session,
         REGISTER_KIND,
         payload={"default": True},
         title="Register the packaged model",
-        dedupe_key=f"{REGISTER_KIND}:default",
+        dedupe_key=DEFAULT_KEY,
     )
+
+
+def _registration_is_known(session: Session) -> bool:
+    """Whether the packaged model is being registered, or lately could not be: that would only fail again."""
+    lately = utcnow() - timedelta(minutes=10)
+    going_on = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
+    known = select(Job.id).where(Job.dedupe_key == DEFAULT_KEY, or_(going_on, Job.finished_at > lately)).limit(1)
+    return session.scalar(known) is not None
+
+
+def keep_upload(settings: Settings, source: BinaryIO, file_name: str) -> Path:
+    """Writes an uploaded checkpoint into quarantine, under its own name so that messages can name it."""
+    path = settings.quarantine_dir / f"model-{uuid7()}" / (file_name[-100:].lstrip(".") or "checkpoint")
+    path.parent.mkdir(parents=True)
+    try:
+        with disk_errors(), path.open("xb") as target:
+            while chunk := source.read(CHUNK_BYTES):
+                if target.tell() + len(chunk) > settings.max_file_bytes:
+                    limit = settings.max_file_bytes // MEBIBYTE
+                    raise TooLarge(f"The checkpoint is larger than {limit} MiB, the limit for one file here.")
+                target.write(chunk)
+    except BaseException:
+        discard_upload(path)
+        raise
+    return path
 
 
 def request_upload(session: Session, *, path: Path, name: str, file_name: str, user_id: uuid.UUID) -> Job:
@@ -124,7 +155,8 @@ def register_model(
     Callers derive `model_id` from what caused the version (a job, a round), so that a job run twice registers once. The
     version is not activated.
     """
-    known = session.get(ModelVersion, model_id)
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"register:{model_id}", 0))))
+    known = session.get(ModelVersion, model_id, populate_existing=True)
     if known is not None:
         return known
     keys = {part: f"models/{model_id}/{part}" for part in ("weights.safetensors", "prepare.onnx", "decode.onnx")}
@@ -230,6 +262,23 @@ def model_for_encoder(session: Session, encoder_sha256: str) -> ModelVersion:
 def count_models(session: Session) -> int:
     """How many model versions there are."""
     return session.scalar(select(func.count()).select_from(ModelVersion)) or 0
+
+
+def drop_embeddings_later(session: Session, image_sha256s: Sequence[str]) -> None:
+    """Queues the removal of the embeddings of deleted images, as far as no other dataset holds the same image."""
+    jobs.enqueue(
+        session,
+        FORGET_KIND,
+        payload={"sha256s": list(image_sha256s)},
+        title="Remove embeddings of deleted images",
+    )
+
+
+def discard_upload(path: Path) -> None:
+    """Removes an upload and the folder that was made for it."""
+    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
 
 
 def sha256_of(path: Path) -> str:

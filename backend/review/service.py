@@ -16,11 +16,13 @@ from backend.accounts.models import User
 from backend.annotation import leases
 from backend.annotation import service as annotation
 from backend.annotation.models import Mask, MaskSource, MaskStatus
+from backend.annotation.schemas import MaskOut
 from backend.core import events
 from backend.core.errors import Conflict, Invalid
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset, Image
 from backend.review.models import Review, Verdict
+from backend.review.schemas import ReviewItem, ReviewPage
 
 ReviewStatus = Literal["pending", "rejected", "approved"]
 REVIEWED_SOURCES = (MaskSource.MODEL, MaskSource.BRUSH, MaskSource.PROPOSAL)
@@ -83,10 +85,15 @@ def _of(split: str | None, sources: Collection[MaskSource] | None) -> ColumnElem
     return and_(in_split, Mask.source.in_(sources)) if sources is not None else and_(in_split, true())
 
 
-def count_pending(session: Session, dataset_id: uuid.UUID) -> int:
-    """How many masks wait for a verdict."""
-    dataset = datasets.get_dataset(session, dataset_id)
-    return session.scalar(select(func.count(Mask.id)).where(_listed(dataset, "pending"))) or 0
+def count_pending(session: Session, dataset_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+    """How many masks of each dataset wait for a verdict (see `datasets.service.provide_count`)."""
+    counts: dict[uuid.UUID, int] = {}
+    for dataset_id in dataset_ids:
+        dataset = datasets.get_dataset(session, dataset_id)
+        if dataset.review_mode != "none":
+            waiting = select(func.count(Mask.id)).where(_listed(dataset, "pending"))
+            counts[dataset_id] = session.scalar(waiting) or 0
+    return counts
 
 
 def list_masks(
@@ -110,6 +117,18 @@ def list_masks(
     if after is not None:
         query = query.where(Mask.id > after)
     return session.scalars(query).all()
+
+
+def page(
+    session: Session, dataset_id: uuid.UUID, status: ReviewStatus, *, after: uuid.UUID | None, limit: int
+) -> ReviewPage:
+    """A page of `list_masks` as clients see it."""
+    masks = list_masks(session, dataset_id, status, after=after, limit=limit)
+    images = datasets.image_outs(session, [mask.image for mask in masks])
+    items = [
+        ReviewItem(mask=MaskOut.model_validate(mask), image=image) for mask, image in zip(masks, images, strict=True)
+    ]
+    return ReviewPage(items=items, next_cursor=str(masks[-1].id) if len(masks) == limit else None)
 
 
 def _listed(dataset: Dataset, status: ReviewStatus) -> ColumnElement[bool]:

@@ -1,0 +1,157 @@
+"""Model versions and embeddings over HTTP.
+
+Graphs and embeddings never change under their address, so browsers keep them for good and ask no more.
+"""
+
+import uuid
+from pathlib import PurePosixPath
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile, status
+
+from backend.accounts.dependencies import AdminUser, AnnotatorUser, RuntimeDep
+from backend.core.db import SessionDep
+from backend.core.errors import NotReady, problem_responses, render
+from backend.core.jobs import Job, JobOut
+from backend.core.runtime import Runtime
+from backend.registry import embeddings, service
+from backend.registry.schemas import ActivateIn, ModelList, ModelOut
+
+router = APIRouter(prefix="/api", tags=["models"])
+
+_FOR_EVER = "private, max-age=31536000, immutable"
+_FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {}}, "description": "the file"},
+    304: {"description": "the client has this file already"},
+}
+
+
+@router.get("/models", summary="List model versions", response_model=ModelList, responses=problem_responses())
+def list_models(_: AnnotatorUser, session: SessionDep) -> ModelList:
+    """Newest first."""
+    used = service.active_in(session)
+    return ModelList(items=[ModelOut.of(model, used.get(model.id, [])) for model in service.list_models(session)])
+
+
+@router.get(
+    "/models/{model_id}", summary="Read a model version", response_model=ModelOut, responses=problem_responses(404)
+)
+def read_model(model_id: uuid.UUID, _: AnnotatorUser, session: SessionDep) -> ModelOut:
+    """Its encoder, decoder, figures, and where its graphs are."""
+    return _out(session, model_id)
+
+
+@router.post(
+    "/models",
+    summary="Upload a checkpoint",
+    response_model=JobOut,
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problem_responses(413, 507),
+)
+def upload_model(
+    user: AdminUser,
+    session: SessionDep,
+    runtime: RuntimeDep,
+    file: Annotated[UploadFile, File(description="a .safetensors model of Maskloom, or a released sam_vit_*.pth")],
+    name: Annotated[str, Form(min_length=1, max_length=200)],
+) -> Job:
+    """The file waits in quarantine until the returned job has checked it; its result names the model version.
+
+    A file that is no usable checkpoint fails the job with the reason and leaves nothing behind.
+    """
+    file_name = PurePosixPath((file.filename or "").replace("\\", "/")).name
+    path = service.keep_upload(runtime.settings, file.file, file_name)
+    try:
+        return service.request_upload(session, path=path, name=name.strip(), file_name=file_name, user_id=user.id)
+    except BaseException:
+        service.discard_upload(path)
+        raise
+
+
+@router.post(
+    "/models/{model_id}/activate",
+    summary="Use a model version in a dataset",
+    response_model=ModelOut,
+    responses=problem_responses(404),
+)
+def activate_model(model_id: uuid.UUID, body: ActivateIn, _: AdminUser, session: SessionDep) -> ModelOut:
+    """Open pages take it over at their next image. A version with another encoder has the images embedded again."""
+    service.activate(session, body.dataset_id, model_id)
+    return _out(session, model_id)
+
+
+@router.post(
+    "/models/{model_id}/embed",
+    summary="Embed what a dataset lacks, broken images again included",
+    response_model=JobOut,
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=problem_responses(404),
+)
+def embed_dataset(model_id: uuid.UUID, body: ActivateIn, _: AdminUser, session: SessionDep) -> Job:
+    """Happens by itself after an import or an activation; this is for images that could not be embedded then."""
+    return embeddings.retry(session, body.dataset_id, service.get_model(session, model_id))
+
+
+@router.get(
+    "/models/{model_id}/prepare.onnx",
+    summary="Download the once-per-image graph",
+    response_class=Response,
+    responses={**_FILE_RESPONSES, **problem_responses(404)},
+)
+def read_prepare(
+    model_id: uuid.UUID, _: AnnotatorUser, session: SessionDep, runtime: RuntimeDep, request: Request
+) -> Response:
+    """Turns an embedding into all that the decoder can know before a prompt."""
+    model = service.get_model(session, model_id)
+    return _immutable(request, runtime, model.prepare_key, model.prepare_sha256)
+
+
+@router.get(
+    "/models/{model_id}/decode.onnx",
+    summary="Download the per-click graph",
+    response_class=Response,
+    responses={**_FILE_RESPONSES, **problem_responses(404)},
+)
+def read_decode(
+    model_id: uuid.UUID, _: AnnotatorUser, session: SessionDep, runtime: RuntimeDep, request: Request
+) -> Response:
+    """Turns prompts into low_res logits and predicted IoU."""
+    model = service.get_model(session, model_id)
+    return _immutable(request, runtime, model.decode_key, model.decode_sha256)
+
+
+@router.get(
+    "/images/{image_id}/embedding",
+    summary="Download an image's embedding",
+    response_class=Response,
+    responses={**_FILE_RESPONSES, **problem_responses(404, 409)},
+)
+def read_embedding(
+    image_id: uuid.UUID,
+    _: AnnotatorUser,
+    session: SessionDep,
+    runtime: RuntimeDep,
+    request: Request,
+    encoder: Annotated[str, Query(pattern="^[0-9a-f]{64}$", description="`encoder_sha256` of the model in use")],
+) -> Response:
+    """A safetensors file (see `engine/predict/embedding.py`). 409 `not_ready` while it is being made: ask again."""
+    model = service.model_for_encoder(session, encoder)
+    embedding = embeddings.ready_for_image(session, image_id, model)
+    if embedding is None:
+        # Answered, not raised: raising would undo the request's transaction, and with it the place in the queue.
+        embeddings.want(session, image_id, model)
+        return render(NotReady(embeddings.NOT_READY, image_id=image_id))
+    return _immutable(request, runtime, embedding.storage_key or "", embedding.content_sha256 or "")
+
+
+def _out(session: SessionDep, model_id: uuid.UUID) -> ModelOut:
+    return ModelOut.of(service.get_model(session, model_id), service.active_in(session).get(model_id, []))
+
+
+def _immutable(request: Request, runtime: Runtime, key: str, sha256: str) -> Response:
+    """A stored file whose ETag is its content's hash; 304 for a client that has it."""
+    headers = {"ETag": f'"{sha256}"', "Cache-Control": _FOR_EVER}
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if headers["ETag"] in known:
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(runtime.storage.read_bytes(key), media_type="application/octet-stream", headers=headers)
