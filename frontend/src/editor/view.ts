@@ -1,0 +1,42 @@
+/** The current camera over an image in a window of some size. It stays fitted until somebody moves it. */
+import { type Camera, clampCamera, fitCamera, pan, zoomAt } from "../geometry/camera";
+import { type ScreenPoint, type Size, screenPoint } from "../geometry/points";
+
+export class View {
+  camera: Camera = { scale: 1, x: 0, y: 0 };
+  private size: Size = { h: 1, w: 1 };
+  private fitted = true;
+
+  constructor(
+    private readonly image: () => Size,
+    private readonly onMove: () => void,
+  ) {}
+
+  fit(): void {
+    this.move(fitCamera(this.image(), this.size), true);
+  }
+
+  /** Zooms about the middle of the window. */
+  zoom(factor: number): void {
+    this.zoomAt(screenPoint(this.size.w / 2, this.size.h / 2), factor);
+  }
+
+  zoomAt(at: ScreenPoint, factor: number): void {
+    this.move(zoomAt(this.camera, at, factor, this.image(), this.size), false);
+  }
+
+  panBy(dx: number, dy: number): void {
+    this.move(pan(this.camera, dx, dy, this.image(), this.size), false);
+  }
+
+  resized(size: Size): void {
+    this.size = size;
+    this.camera = this.fitted ? fitCamera(this.image(), size) : clampCamera(this.camera, this.image(), size);
+  }
+
+  private move(camera: Camera, fitted: boolean): void {
+    this.camera = camera;
+    this.fitted = fitted;
+    this.onMove();
+  }
+}
