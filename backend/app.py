@@ -15,12 +15,15 @@ from backend import pipeline
 from backend.accounts.routes import router as accounts_router
 from backend.activity.routes import router as activity_router
 from backend.activity.stream import EventHub
+from backend.annotation.routes import router as annotation_router
 from backend.core.errors import Problem, install_error_handlers
 from backend.core.health import router as health_router
 from backend.core.http import install_middleware
 from backend.core.page import install_page
 from backend.core.runtime import Runtime
 from backend.core.telemetry import configure_logging
+from backend.registry.routes import router as registry_router
+from backend.review.routes import router as review_router
 from backend.settings import Settings, get_settings
 
 logger = logging.getLogger(__name__)
@@ -28,6 +31,9 @@ logger = logging.getLogger(__name__)
 # Every feature's routes, in the order of the documentation. A new feature adds its line here.
 ROUTERS = (
     accounts_router,
+    registry_router,
+    annotation_router,
+    review_router,
     activity_router,
 )
 

@@ -5,19 +5,60 @@ in the transaction of the event, so its consequences are committed with it or no
 reached through these tables, never by import.
 """
 
+from sqlalchemy.orm import Session
+
+from backend.annotation import service as annotation
 from backend.core import events, jobs
 from backend.core.celery import Queue
+from backend.core.events import Event
+from backend.datasets import service as datasets
+from backend.registry import embeddings
+from backend.registry import service as registry
+from backend.review import service as review
 
 JOBS: dict[str, Queue] = {
     "datasets.import": "io",
+    "registry.register": "io",
+    "registry.embed": "embed",
+    "registry.remove_embeddings": "io",
 }
 
-PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {}
+
+def use_default_model(session: Session, event: Event) -> None:
+    """A new dataset starts with the packaged model."""
+    if event.dataset_id is not None:
+        registry.adopt_if_none(session, event.dataset_id)
+
+
+def embed_missing(session: Session, event: Event) -> None:
+    """Whatever the active model's encoder has not embedded."""
+    if event.dataset_id is not None:
+        registry.embed_missing(session, event.dataset_id)
+
+
+def remove_embeddings(session: Session, event: Event) -> None:
+    """Embeddings of images that are gone."""
+    registry.drop_embeddings_later(session, event.data["sha256s"])
+
+
+PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
+    "dataset.created": (use_default_model,),
+    "images.imported": (embed_missing,),
+    "images.deleted": (remove_embeddings,),
+    "model.activated": (embed_missing,),
+}
 
 
 def install() -> None:
     """Makes the tables hold in this process. Installing twice changes nothing."""
     jobs.declare_queues(JOBS)
+    # What datasets show of images that only later features know.
+    datasets.provide_count("embedded", embeddings.count_embedded)
+    datasets.provide_count("masks", annotation.count_masks)
+    datasets.provide_count("proposals", annotation.count_proposals)
+    datasets.provide_count("to_review", review.count_pending)
+    datasets.provide_embedded(embeddings.embedded_images)
+    datasets.provide_filter("broken", embeddings.is_broken)
     for name, subscribers in PIPELINE.items():
         for subscriber in subscribers:
             events.subscribe(name, subscriber)

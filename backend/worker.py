@@ -32,7 +32,10 @@ from backend.settings import get_settings
 logger = logging.getLogger(__name__)
 
 # Every module with job handlers. A new feature adds its line here.
-TASK_MODULES: tuple[str, ...] = ()
+TASK_MODULES: tuple[str, ...] = (
+    "backend.registry.tasks",
+    "backend.annotation.tasks",
+)
 
 stopping = threading.Event()
 
