@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from zipfile import BadZipFile
@@ -98,7 +99,8 @@ def save_model(
             f"{path} could not be written ({_reason(error)}); check free space and permissions."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""The embedding file: small, self-describing, and refused when damaged."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load, save
+
+from engine.errors import FormatError
+from engine.predict.embedding import EmbeddingMeta, decode, encode
+
+META = EmbeddingMeta(encoder_sha256="e" * 64, image_sha256="1" * 64, image_size=64, original_size=(30, 40))
+
+
+@pytest.fixture
+def embedding():
+    values = np.random.default_rng(0).normal(size=(8, 4, 4)).astype(np.float32)
+    values[3] = 0
+    values[4] *= 1000
+    return values
+
+
+def test_int8_is_exact_to_half_a_step_per_channel(embedding):
+    content = encode(embedding, META)
+    values, meta = decode(content)
+    assert meta == META
+    assert values.dtype == np.float32
+    step = np.abs(embedding).max(axis=(1, 2), keepdims=True) / 127
+    assert (np.abs(values - embedding) <= step / 2 + 1e-6).all()
+    tensors = load(content)
+    assert tensors["embedding"].dtype == np.int8
+    assert tensors["scale"].shape == (8,)
+    np.testing.assert_allclose(tensors["embedding"] * tensors["scale"][:, None, None], values, rtol=1e-6)
+
+
+def test_float16(embedding):
+    content = encode(embedding, META, dtype="float16")
+    values, meta = decode(content)
+    assert meta == META
+    assert set(load(content)) == {"embedding"}
+    np.testing.assert_allclose(values, embedding, rtol=1e-3)
+
+
+def test_header_is_all_strings(embedding):
+    content = encode(embedding, META)
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])["__metadata__"]
+    assert header == {
+        "format": "maskloom-embedding-1",
+        "encoder_sha256": "e" * 64,
+        "image_sha256": "1" * 64,
+        "image_size": "64",
+        "height": "30",
+        "width": "40",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "message"),
+    [
+        (np.full((2, 4, 4), np.nan), "int8", "NaN"),
+        (np.full((2, 4, 4), np.inf), "float16", "infinity"),
+        (np.full((2, 4, 4), 1e5), "float16", "range"),
+        (np.zeros((1, 2, 4, 4)), "int8", "shape"),
+        (np.zeros((2, 4, 3)), "int8", "shape"),
+        (np.zeros((2, 4, 4)), "float32", "int8 or float16"),
+    ],
+)
+def test_what_is_not_stored(values, dtype, message):
+    with pytest.raises(FormatError, match=message):
+        encode(values, META, dtype=dtype)
+
+
+def test_damaged_files(embedding):
+    content = encode(embedding, META)
+    for broken in (b"", content[:20], content[:-1], b"\xff" * 100):
+        with pytest.raises(FormatError, match="damaged"):
+            decode(broken)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "changes", "message"),
+    [
+        ({}, {"format": "something"}, "not a Maskloom embedding"),
+        ({}, {"height": "tall"}, "breaks its format"),
+        ({"embedding": np.zeros((8, 4, 4), dtype=np.float64)}, {}, "float64"),
+        ({"embedding": np.zeros((8, 4), dtype=np.int8)}, {}, "shape"),
+        ({"scale": np.zeros(3, dtype=np.float32)}, {}, "scale"),
+        ({"scale": np.full(8, np.nan, dtype=np.float32)}, {}, "finite"),
+    ],
+)
+def test_broken_contents(embedding, tensors, changes, message):
+    content = encode(embedding, META)
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])["__metadata__"]
+    with pytest.raises(FormatError, match=message):
+        decode(save({**load(content), **tensors}, metadata={**header, **changes}))

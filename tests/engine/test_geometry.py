@@ -1,0 +1,62 @@
+"""Frames on the golden file, which the page's own maths is tested on too."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine.geometry import Frame, resize_matrix, upsample_low_res
+
+
+@pytest.fixture(scope="module")
+def golden(golden_dir) -> dict[str, Any]:
+    return json.loads((golden_dir / "frames.json").read_text())
+
+
+def frame_of(case: dict[str, Any]) -> Frame:
+    return Frame((case["image"]["h"], case["image"]["w"]), case["model_size"])
+
+
+def test_golden_frames(golden):
+    for case in golden["frames"]:
+        frame = frame_of(case)
+        assert frame.scale == pytest.approx(case["scale"])
+        assert frame.input_size == (case["input"]["h"], case["input"]["w"])
+        assert frame.low_res_size == case["low_res"]
+        points = np.array([point["image"] for point in case["points"]])
+        expected = np.array([point["model"] for point in case["points"]])
+        np.testing.assert_allclose(frame.points_to_model(points), expected, rtol=1e-6)
+        np.testing.assert_allclose(frame.points_to_image(expected), points, rtol=1e-6)
+
+
+def test_golden_upsampling(golden):
+    for case in golden["upsample"]:
+        logits = upsample_low_res(np.array(case["low_res"], dtype=np.float32), frame_of(case))
+        np.testing.assert_allclose(logits, np.array(case["logits"]), atol=5e-5)
+
+
+def test_upsampling_keeps_leading_dimensions_and_refuses_other_grids():
+    frame = Frame((10, 20), 32)
+    assert upsample_low_res(np.zeros((3, 2, 8, 8), dtype=np.float32), frame).shape == (3, 2, 10, 20)
+    with pytest.raises(ValueError, match=r"\(8, 8\)"):
+        upsample_low_res(np.zeros((4, 4), dtype=np.float32), frame)
+
+
+def test_boxes_travel_as_their_corners():
+    frame = Frame((100, 200), 64)
+    box = [[10.0, 20.0, 150.0, 90.0]]
+    in_model = frame.boxes_to_model(box)
+    np.testing.assert_array_equal(in_model.reshape(2, 2), frame.points_to_model([[10, 20], [150, 90]]))
+    np.testing.assert_allclose(frame.boxes_to_image(in_model), box, rtol=1e-6)
+
+
+def test_resize_matrix_rows_are_means():
+    for source, target in [(4, 16), (16, 4), (5, 7), (1, 3)]:
+        np.testing.assert_allclose(resize_matrix(source, target).sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize(("size", "image_size"), [((0, 5), 64), ((5, 5), 0)])
+def test_empty_frames_are_refused(size, image_size):
+    with pytest.raises(ValueError, match="positive"):
+        Frame(size, image_size)
