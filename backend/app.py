@@ -16,14 +16,19 @@ from backend.accounts.routes import router as accounts_router
 from backend.activity.routes import router as activity_router
 from backend.activity.stream import EventHub
 from backend.annotation.routes import router as annotation_router
+from backend.core.celery import DEFAULT_REDIS_URL
 from backend.core.errors import Problem, install_error_handlers
 from backend.core.health import router as health_router
 from backend.core.http import install_middleware
 from backend.core.page import install_page
 from backend.core.runtime import Runtime
 from backend.core.telemetry import configure_logging
+from backend.exports.routes import router as exports_router
+from backend.generation.routes import router as generation_router
+from backend.insights.routes import router as insights_router
 from backend.registry.routes import router as registry_router
 from backend.review.routes import router as review_router
+from backend.rounds.routes import router as rounds_router
 from backend.settings import Settings, get_settings
 
 logger = logging.getLogger(__name__)
@@ -34,6 +39,10 @@ ROUTERS = (
     registry_router,
     annotation_router,
     review_router,
+    rounds_router,
+    generation_router,
+    exports_router,
+    insights_router,
     activity_router,
 )
 
@@ -48,7 +57,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.runtime = runtime or Runtime(settings)
-        app.state.events = EventHub(settings.redis_url or "redis://127.0.0.1:6379/0")
+        app.state.events = EventHub(settings.redis_url or DEFAULT_REDIS_URL)
         try:
             yield
         finally:

@@ -12,15 +12,23 @@ from backend.core import events, jobs
 from backend.core.celery import Queue
 from backend.core.events import Event
 from backend.datasets import service as datasets
+from backend.exports import service as exports
+from backend.generation import service as generation
 from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.review import service as review
+from backend.rounds import service as rounds
 
 JOBS: dict[str, Queue] = {
     "datasets.import": "io",
+    "datasets.remove_files": "io",
     "registry.register": "io",
     "registry.embed": "embed",
     "registry.remove_embeddings": "io",
+    "generation.propose": "generate",
+    "generation.run": "generate",
+    "rounds.run": "train",
+    "exports.run": "io",
 }
 
 
@@ -45,7 +53,10 @@ PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
     "dataset.created": (use_default_model,),
     "images.imported": (embed_missing,),
     "images.deleted": (remove_embeddings,),
-    "model.activated": (embed_missing,),
+    "model.activated": (embed_missing, generation.propose_in_stage_two),
+    "dataset.embedded": (generation.propose_in_stage_two,),
+    "stage.changed": (generation.propose_in_stage_two, generation.generate_in_stage_three),
+    "job.finished": (rounds.on_job_finished, generation.on_job_finished, exports.on_job_finished),
 }
 
 

@@ -14,6 +14,7 @@ from backend.settings import Settings
 
 Queue = Literal["io", "embed", "generate", "train"]
 QUEUES: tuple[Queue, ...] = get_args(Queue)
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6379/0"
 CONTROL_QUEUE = "control"  # the clock's short tasks; every worker listens to it, so that a long job delays none
 RUN_JOB = "maskloom.run_job"
 RECONCILE = "maskloom.reconcile"
@@ -22,7 +23,7 @@ RECONCILE = "maskloom.reconcile"
 def broker_url(redis_url: str) -> str:
     """redis-py's URL as Celery writes it: the two spell a unix socket differently."""
     if not redis_url.startswith("unix://"):
-        return redis_url or "redis://127.0.0.1:6379/0"
+        return redis_url or DEFAULT_REDIS_URL
     parts = urlsplit(redis_url)
     database = parse_qs(parts.query).get("db", ["0"])[0]
     return f"redis+socket://{parts.path}?virtual_host={database}"

@@ -163,9 +163,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
-        detail = error.detail if isinstance(error.detail, str) else "The request could not be served."
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-        return problem(error.status_code, detail, detail, code, headers=error.headers)
+        return problem(error.status_code, error.detail, error.detail, code, headers=error.headers)
 
     def on_lost_database(_: Request, error: Exception) -> JSONResponse:
         logger.error("the database does not answer: %s", error)

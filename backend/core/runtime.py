@@ -13,9 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from sqlalchemy.orm import Session
 
-from backend.core.celery import make_celery, send_job
+from backend.core.celery import DEFAULT_REDIS_URL, make_celery, send_job
 from backend.core.db import Database
 from backend.core.storage import Storage
 from backend.settings import Settings
@@ -35,7 +37,10 @@ class Runtime:
         self.database = Database(settings.database_url, info={_INFO_KEY: self})
         self.storage = Storage.from_url(settings.effective_storage_url)
         self.redis = redis.Redis.from_url(
-            settings.redis_url or "redis://127.0.0.1:6379/0", socket_timeout=2, socket_connect_timeout=1
+            settings.redis_url or DEFAULT_REDIS_URL,
+            socket_timeout=2,
+            socket_connect_timeout=1,
+            retry=Retry(NoBackoff(), 1),  # once, for a pooled connection that died; never make a request wait
         )
         self.celery = make_celery(settings)
         self._redis_back_at = 0.0
@@ -48,7 +53,12 @@ class Runtime:
 
     def send_job(self, job_id: uuid.UUID, queue: str) -> None:
         """Tells the workers of a queued job. If this is lost, the next reconcile sends it again."""
-        self._hint("send a job", lambda: send_job(self.celery, job_id, queue))
+
+        def send() -> None:
+            self.redis.ping()  # fails at once where Celery's own client would try again for seconds
+            send_job(self.celery, job_id, queue)
+
+        self._hint("send a job", send)
 
     def _hint(self, what: str, function: Callable[[], Any]) -> None:
         if time.monotonic() < self._redis_back_at:
