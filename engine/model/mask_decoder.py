@@ -124,8 +124,10 @@ class MaskDecoder(nn.Module):
         x = functional.gelu(_upscale(x, second))
         cells = kernels @ x.flatten(1, -2).transpose(1, 2)
         count, masks, grid = kernels.shape[0], self.num_mask_tokens, self.grid
-        # (rows of cells, columns of cells, y and x of the first upscaling, y and x of the second)
-        cells = cells.reshape(count * masks * grid, grid, 2, 2, 2, 2).permute(0, 2, 4, 1, 3, 5)
+        # (rows of cells, columns of cells, y and x of the first upscaling, y and x of the second). The innermost pair
+        # stays together as long as it can: a copy that moves single numbers is several times as slow.
+        cells = cells.reshape(count * masks * grid, grid, 2, 2, 4).transpose(1, 2)
+        cells = cells.reshape(count * masks * grid * 2, grid * 2, 2, 2).transpose(1, 2)
         return cells.reshape(count, masks, 4 * grid, 4 * grid)
 
 
@@ -141,5 +143,6 @@ def _for_prompts(values: Tensor, count: int, image_index: Tensor | None) -> Tens
 def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """(..., C) cells -> (..., 4, C') their four children, row by row."""
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    children: Tensor = functional.linear(x, weight).reshape(*x.shape[:-1], 4, -1)
-    return children if layer.bias is None else children + layer.bias
+    bias = None if layer.bias is None else layer.bias.repeat(4)
+    children: Tensor = functional.linear(x, weight, bias)
+    return children.reshape(*x.shape[:-1], 4, -1)
