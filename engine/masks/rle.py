@@ -71,6 +71,28 @@ def _runs_of_batch(masks: Mask) -> list[Runs]:
     return runs_of_each
 
 
+def encode_window(mask: Mask, corner: tuple[int, int], size: tuple[int, int]) -> Rle:
+    """A mask known only inside a window, as the RLE of the whole image; the work is the window's, not the image's.
+
+    `mask` (H, W) is the window, `corner` its top left pixel (x, y) in the image, `size` the image's (h, w).
+    """
+    (x0, y0), (height, width) = corner, size
+    rows, columns = mask.shape
+    if x0 < 0 or y0 < 0 or x0 + columns > width or y0 + rows > height:
+        raise FormatError(f"A window of {columns} x {rows} pixels at {corner} leaves its image of {width} x {height}.")
+    padded = np.zeros((columns, rows + 2), dtype=bool)
+    padded[:, 1:-1] = mask.T
+    column, row = np.nonzero(padded[:, 1:] != padded[:, :-1])
+    edges = (x0 + column) * height + y0 + row  # start, end, start, end, ...
+    # A run that reaches the bottom of one column and the top of the next is one run.
+    joined = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1
+    edges = np.delete(edges, np.concatenate((joined, joined + 1)))
+    counts = np.diff(np.concatenate(([0], edges, [height * width])))
+    if len(counts) > 1 and counts[-1] == 0:
+        counts = counts[:-1]
+    return {"size": [height, width], "counts": compress(counts)}
+
+
 def compress(counts: Runs) -> str:
     """Run lengths (R,) as COCO's ASCII string."""
     values = counts.astype(np.int64)

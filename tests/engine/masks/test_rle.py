@@ -37,6 +37,22 @@ def test_a_batch_is_its_masks(batch):
     assert rle.encode_batch(batch) == [rle.encode(mask) for mask in batch]
 
 
+@given(masks, st.data())
+@settings(deadline=None)
+def test_a_window_is_the_image_it_lies_in(mask, data):
+    rows, columns = mask.shape
+    height, width = rows + data.draw(st.integers(0, 3)), columns + data.draw(st.integers(0, 3))
+    y, x = data.draw(st.integers(0, height - rows)), data.draw(st.integers(0, width - columns))
+    whole = np.zeros((height, width), dtype=bool)
+    whole[y : y + rows, x : x + columns] = mask
+    assert rle.encode_window(mask, (x, y), (height, width)) == rle.encode(whole)
+
+
+def test_a_window_outside_its_image_is_refused():
+    with pytest.raises(FormatError, match="leaves its image"):
+        rle.encode_window(np.ones((3, 3), dtype=bool), (8, 0), (9, 10))
+
+
 @given(masks)
 @settings(deadline=None)
 def test_boxes_without_decoding(mask):

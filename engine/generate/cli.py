@@ -1,0 +1,188 @@
+"""`maskloom generate`: a folder of images in, one SA-1B JSON per image out.
+
+A thin shell over `engine.generate.folder`; torch is imported when the command runs, not with this module.
+"""
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from engine.errors import EngineError
+from engine.export import sa1b
+from engine.generate.settings import PRESETS, GeneratorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.generate.folder import Outcome, Plan
+    from engine.generate.generator import MaskGenerator, MaskRecord
+
+SOME_FAILED, NOTHING_DONE, STOPPED = 1, 2, 130
+# SA-1B numbers masks across all images: each image has its own range (40 bits of image id, 13 of mask).
+_MASKS_PER_IMAGE = 2**13
+
+_FOLDER = typer.Argument(
+    exists=True, file_okay=False, readable=True, help="Folder of images (subfolders are left out)."
+)
+_MODEL = typer.Option(help="A model's name, or the path of a .safetensors model or a released sam_vit_*.pth.")
+
+
+def generate(
+    folder: Annotated[Path, _FOLDER],
+    out: Annotated[Path, typer.Option(help="Folder for the JSON files; made if it is not there.")],
+    model: Annotated[str, _MODEL] = "default",
+    preset: Annotated[str, typer.Option(help=f"Settings: {', '.join(PRESETS)}.")] = "default",
+    points_per_side: Annotated[
+        int | None, typer.Option(help="Points per side of the grid, instead of the preset's.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
+    overwrite: Annotated[bool, typer.Option(help="Do images again whose JSON is there already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a report as JSON on standard output.")] = False,
+) -> None:
+    """Generate the masks of every image in FOLDER, as SA-1B JSON named after each image.
+
+    Images that are done already are skipped, so a stopped run can be taken up again. A broken image is reported and the
+    rest go on; the exit code is then 1.
+    """
+    console = Console(stderr=True)
+    try:
+        changes: dict[str, Any] = {} if points_per_side is None else {"points_per_side": points_per_side}
+        settings = GeneratorSettings.preset(preset, **changes)
+        code = _generate(folder, out, model, settings, device, overwrite, as_json, console)
+    except EngineError as error:
+        _say(console, "error", str(error))
+        code = NOTHING_DONE
+    raise typer.Exit(code)
+
+
+def _generate(
+    folder: Path,
+    out: Path,
+    model: str,
+    settings: GeneratorSettings,
+    device: str,
+    overwrite: bool,
+    as_json: bool,
+    console: Console,
+) -> int:
+    from engine.generate.folder import make_plan
+
+    plan = make_plan(folder, out, overwrite=overwrite)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(f"{out} cannot be made ({error.strerror}). Choose another folder with --out.") from error
+    for refused in plan.refused:
+        _say(console, refused.path.name, refused.error)
+    generator = _load(model, settings, device) if plan.todo else None
+    done, stop = _run(generator, plan, out, console)
+    failed = [*plan.refused, *(outcome for outcome in done if outcome.error)]
+    written = [outcome for outcome in done if not outcome.error]
+    masks = sum(outcome.masks for outcome in written)
+    _say(console, "done" if stop is None else "stopped", _summary(len(written), masks, len(plan.present), len(failed)))
+    if as_json:
+        sys.stdout.write(json.dumps(_report(folder, out, model, settings, plan, written, failed), indent=1) + "\n")
+    if stop is not None:
+        return stop
+    return SOME_FAILED if failed else 0
+
+
+def _run(
+    generator: "MaskGenerator | None", plan: "Plan", out: Path, console: Console
+) -> tuple[list["Outcome"], int | None]:
+    """(what became of each image, the exit code if the run had to stop early)."""
+    from engine.generate.folder import run
+
+    done: list[Outcome] = []
+    if generator is None:
+        return done, None
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) if console.is_terminal else nullcontext() as bars:
+        images = bars.add_task("images", total=len(plan.todo)) if bars else TaskID(0)
+        points = bars.add_task("points", total=None) if bars else TaskID(0)
+
+        def show(count: int, total: int) -> None:
+            if bars:
+                bars.update(points, completed=count, total=total)
+
+        try:
+            for outcome in run(generator, plan.todo, out, _write, show):
+                done.append(outcome)
+                if outcome.error:
+                    _say(console, outcome.path.name, outcome.error)
+                if bars:
+                    bars.advance(images)
+        except KeyboardInterrupt:
+            _say(console, "stopped", "Run the same command again to go on from here.")
+            return done, STOPPED
+        except OSError as error:
+            reason = error.strerror or str(error)
+            _say(console, "error", f"Nothing more can be written to {out} ({reason}). Make room there, then run again.")
+            return done, SOME_FAILED
+    return done, None
+
+
+def _write(path: Path, image: Path, size: tuple[int, int], records: "Sequence[MaskRecord]") -> None:
+    from engine.generate.folder import image_id
+
+    number = image_id(image)
+    meta: sa1b.ImageMeta = {"image_id": number, "width": size[1], "height": size[0], "file_name": image.name}
+    sa1b.write_image_json(path, meta, records, first_id=number * _MASKS_PER_IMAGE + 1)
+
+
+def _load(model: str, settings: GeneratorSettings, device: str) -> "MaskGenerator":
+    import torch
+
+    from engine.generate.generator import MaskGenerator
+    from engine.model.registry import load
+
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise EngineError(f"The device {chosen!r} cannot be used ({reason}). Use --device cpu.") from error
+    return MaskGenerator(load(model, chosen), settings)
+
+
+def _say(console: Console, subject: str, text: str | None) -> None:
+    console.print(f"[bold]{escape(subject)}[/bold]: {escape(text or '')}", soft_wrap=True, highlight=False)
+
+
+def _summary(written: int, masks: int, present: int, failed: int) -> str:
+    parts = [f"{written} images written with {masks} masks"]
+    if present:
+        parts.append(f"{present} were there already (--overwrite does them again)")
+    if failed:
+        parts.append(f"{failed} failed")
+    return ", ".join(parts) + "."
+
+
+def _report(
+    folder: Path,
+    out: Path,
+    model: str,
+    settings: GeneratorSettings,
+    plan: "Plan",
+    written: "Sequence[Outcome]",
+    failed: "Sequence[Outcome]",
+) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "out": str(out),
+        "model": model,
+        "settings": settings.to_dict(),
+        "written": [
+            {"file": outcome.path.name, "masks": outcome.masks, "seconds_s": round(outcome.seconds_s, 3)}
+            for outcome in written
+        ],
+        "skipped": [path.name for path in plan.present],
+        "failed": [{"file": outcome.path.name, "error": outcome.error} for outcome in failed],
+    }

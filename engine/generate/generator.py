@@ -1,0 +1,274 @@
+"""The automatic mask generator: grid points in, records of the surviving masks out (SAM paper, section B).
+
+Memory stays flat however many points there are: of each batch of answers, only those whose predicted IoU passes leave
+the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
+becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from engine.errors import EngineError, ImageError
+from engine.generate.crops import Crop, crop_windows
+from engine.generate.grid import point_grid
+from engine.generate.settings import GeneratorSettings
+from engine.generate.upsample import Logits, Upsampler, one_thread
+from engine.geometry import MASK_LOGIT_THRESH, Frame
+from engine.masks import boxes, components, nms, stability
+from engine.masks import rle as rle_ops
+from engine.masks.rle import Rle
+from engine.model.mask_decoder import ImageFeatures
+from engine.model.preprocess import check_rgb
+from engine.model.sam import Sam
+
+Progress = Callable[[int, int], None]
+Box = tuple[int, int, int, int]
+
+
+class MaskRecord(TypedDict):
+    """One generated mask, in the image frame and in SA-1B's conventions."""
+
+    segmentation: Rle
+    area: int
+    bbox: list[int]
+    predicted_iou: float
+    stability_score: float
+    point_coords: list[list[float]]
+    crop_box: list[int]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A mask on its way through the filters; everything is in the image frame, `box` is xyxy inclusive."""
+
+    rle: Rle
+    area: int
+    box: Box
+    predicted_iou: float
+    stability: float
+    point: tuple[float, float]
+    crop: Crop
+
+    def record(self) -> MaskRecord:
+        """As it leaves the generator."""
+        return {
+            "segmentation": self.rle,
+            "area": self.area,
+            "bbox": boxes.xywh(self.box),
+            "predicted_iou": self.predicted_iou,
+            "stability_score": self.stability,
+            "point_coords": [list(self.point)],
+            "crop_box": self.crop.xywh,
+        }
+
+
+@dataclass
+class _Counter:
+    """Reports points done out of all points of all crops."""
+
+    total: int
+    report: Progress | None
+    done: int = 0
+
+    def add(self, count: int) -> None:
+        self.done += count
+        if self.report is not None:
+            self.report(self.done, self.total)
+
+
+class MaskGenerator:
+    """Generates all masks of an image.
+
+    Args:
+        model: in eval mode, on the device that should do the work.
+        settings: `GeneratorSettings.preset("default")` if left out.
+    """
+
+    def __init__(self, model: Sam, settings: GeneratorSettings | None = None) -> None:
+        self.model = model
+        self.settings = settings or GeneratorSettings.preset("default")
+
+    def generate(
+        self, image: npt.NDArray[np.uint8], progress: Progress | None = None, *, name: str = "the image"
+    ) -> list[MaskRecord]:
+        """All masks of an image, uint8 RGB (h, w, 3).
+
+        `progress(points_done, points_total)` is called after each batch. ImageError for what is not an image,
+        EngineError naming the image (`name`) when the model's answers are not finite numbers.
+        """
+        image = check_rgb(image)
+        size = (image.shape[0], image.shape[1])
+        settings = self.settings
+        crops = crop_windows(size, settings.crop_n_layers, settings.crop_overlap_ratio or 0)
+        if min(min(crop.size) for crop in crops) < 1:
+            raise ImageError(
+                f"{name} is too small ({size[1]} x {size[0]}) for {settings.crop_n_layers} crop layers. Use fewer."
+            )
+        counter = _Counter(sum(settings.points_in_layer(crop.layer) ** 2 for crop in crops), progress)
+        found: list[Candidate] = []
+        for crop in crops:
+            x0, y0, x1, y1 = crop.box
+            with torch.inference_mode():
+                embedding = self.model.embed(self.model.preprocess([image[y0:y1, x0:x1]]))
+            found += self._in_crop(embedding, crop, size, counter, name)
+        return [candidate.record() for candidate in self._finish(found, len(crops) > 1)]
+
+    def generate_from_embedding(
+        self,
+        embedding: npt.NDArray[np.float32] | torch.Tensor,
+        original_size: tuple[int, int],
+        progress: Progress | None = None,
+        *,
+        name: str = "the image",
+    ) -> list[MaskRecord]:
+        """All masks of an image of (h, w) from its embedding (C, G, G) or (1, C, G, G).
+
+        Only for settings without crop layers: crops are embedded from pixels. Otherwise as `generate`.
+        """
+        if self.settings.crop_n_layers:
+            raise EngineError("Crops need the image's pixels. Use generate(image), or settings with crop_n_layers=0.")
+        config = self.model.config
+        tensor = torch.as_tensor(embedding, dtype=torch.float32, device=self.model.device)
+        tensor = tensor[None] if tensor.ndim == 3 else tensor
+        expected = (1, config.prompt_dim, config.grid, config.grid)
+        if tuple(tensor.shape) != expected:
+            raise EngineError(
+                f"The embedding of {name} has shape {tuple(embedding.shape)}, this model needs {expected[1:]}. "
+                "It was made by another model; embed the image again."
+            )
+        height, width = original_size
+        counter = _Counter(self.settings.points_per_side**2, progress)
+        found = self._in_crop(tensor, Crop((0, 0, width, height), 0), original_size, counter, name)
+        return [candidate.record() for candidate in self._finish(found, crops=False)]
+
+    def _in_crop(
+        self, embedding: torch.Tensor, crop: Crop, size: tuple[int, int], counter: _Counter, name: str
+    ) -> list[Candidate]:
+        """The masks of one crop, after suppression within it, best predicted first."""
+        settings = self.settings
+        frame = Frame(crop.size, self.model.config.image_size)
+        upsampler = Upsampler(frame, settings.logit_offset)
+        height, width = crop.size
+        points = point_grid(settings.points_in_layer(crop.layer)) * (width, height)
+        with torch.inference_mode():
+            features = self.model.prepare(embedding)
+        found: list[Candidate] = []
+        for start in range(0, len(points), settings.points_per_batch):
+            batch = points[start : start + settings.points_per_batch]
+            low_res, iou, index = self._answers(features, frame.points_to_model(batch), name)
+            with one_thread():
+                found += self._survivors(low_res, iou, batch[index], upsampler, crop, size)
+            counter.add(len(batch))
+        return _suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+
+    def _answers(
+        self, features: ImageFeatures, points: npt.NDArray[np.float32], name: str
+    ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Prompt with points (N, 2) of the model frame, one by one.
+
+        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of point (K,).
+        """
+        device = self.model.device
+        with torch.inference_mode():
+            coordinates = torch.from_numpy(points).to(device)[:, None]
+            labels = torch.ones(len(points), 1, device=device)
+            low_res, iou = self.model.decode(features, coordinates, labels)
+            low_res, iou = low_res[:, 1:], iou[:, 1:]  # one point is ambiguous: the three candidates answer it
+            # One bad number spoils the sum; looking at each of them takes ten times as long.
+            if not torch.isfinite(iou.sum() + low_res.sum()):
+                raise EngineError(
+                    f"The model's answers for {name} are not finite numbers. Its weights or the embedding are damaged, "
+                    "or the device's precision is too low: load the model again, or run on the CPU."
+                )
+            keep = iou > self.settings.pred_iou_thresh
+            index = keep.nonzero()[:, 0]
+            return low_res[keep].float().cpu().numpy(), iou[keep].float().cpu().numpy(), index.cpu().numpy()
+
+    def _survivors(
+        self,
+        low_res: Logits,
+        iou: npt.NDArray[np.float32],
+        points: npt.NDArray[np.float64],
+        upsampler: Upsampler,
+        crop: Crop,
+        size: tuple[int, int],
+    ) -> Iterator[Candidate]:
+        """The candidates (K of each, points in the crop's frame) that pass the filters on their pixels."""
+        thresh = self.settings.stability_score_thresh
+        x0, y0, _, _ = crop.box
+        most = self.settings.max_mask_fraction
+        for place in np.flatnonzero(upsampler.stability_bound(low_res) >= thresh):
+            window = upsampler.window(low_res[place])
+            score = float(stability.stability_score(window.logits, offset=self.settings.logit_offset))
+            mask = window.logits > MASK_LOGIT_THRESH
+            area = int(np.count_nonzero(mask))
+            if score < thresh or area == 0 or (most is not None and area >= most * size[0] * size[1]):
+                continue
+            corner = (window.corner[0] + x0, window.corner[1] + y0)
+            box = boxes.of_masks(mask[None]) + np.array(corner * 2)
+            if boxes.near_crop_edge(box, crop.box, size)[0]:
+                continue
+            x, y = points[place]
+            left, top, right, bottom = (int(side) for side in box[0])
+            yield Candidate(
+                rle=rle_ops.encode_window(mask, corner, size),
+                area=area,
+                box=(left, top, right, bottom),
+                predicted_iou=float(iou[place]),
+                stability=score,
+                point=(float(x) + x0, float(y) + y0),
+                crop=crop,
+            )
+
+    def _finish(self, found: list[Candidate], crops: bool) -> list[Candidate]:
+        """What happens once all crops are done: suppression across crops, small regions, duplicates."""
+        settings = self.settings
+        if crops and settings.crop_nms_thresh is not None:
+            zoom = [1 / (candidate.crop.size[0] * candidate.crop.size[1]) for candidate in found]
+            found = _suppress(found, np.array(zoom), settings.crop_nms_thresh)
+        if settings.min_mask_region_area:
+            found = self._without_small_regions(found)
+        if settings.mask_nms_thresh is not None:
+            scores = np.array([candidate.predicted_iou for candidate in found])
+            kept = nms.mask_nms([candidate.rle for candidate in found], scores, settings.mask_nms_thresh)
+            found = [found[index] for index in kept]
+        return found
+
+    def _without_small_regions(self, found: Sequence[Candidate]) -> list[Candidate]:
+        """Clean each mask; of masks that have become alike, one that did not need it stays."""
+        settings = self.settings
+        cleaned, untouched = [], []
+        for candidate in found:
+            better = clean_candidate(candidate, settings.min_mask_region_area, keep_largest=bool(settings.keep_largest))
+            if better is not None:
+                cleaned.append(better)
+                untouched.append(float(better is candidate))
+        thresh = max(settings.box_nms_thresh, settings.crop_nms_thresh or 0)
+        return _suppress(cleaned, np.array(untouched), thresh)
+
+
+def clean_candidate(candidate: Candidate, area: int, *, keep_largest: bool) -> Candidate | None:
+    """The candidate without holes and islands below `area` pixels: itself if it has none, None if nothing is left."""
+    height, width = candidate.rle["size"]
+    x0, y0, x1, y1 = candidate.box
+    # A margin of `area` pixels: background that leaves the window is at least that large, so it is never a hole.
+    left, top = max(0, x0 - area), max(0, y0 - area)
+    right, bottom = min(width, x1 + 1 + area), min(height, y1 + 1 + area)
+    window = rle_ops.decode(candidate.rle)[top:bottom, left:right]
+    mask, changed = components.clean(window, area, keep_largest=keep_largest)
+    if not changed:
+        return candidate
+    if not mask.any():
+        return None
+    rle = rle_ops.encode_window(mask, (left, top), (height, width))
+    return replace(candidate, rle=rle, area=rle_ops.area(rle), box=rle_ops.box_xyxy(rle))
+
+
+def _suppress(found: Sequence[Candidate], scores: npt.NDArray[np.float64], thresh: float) -> list[Candidate]:
+    corners = np.array([candidate.box for candidate in found], dtype=np.float64).reshape(-1, 4)
+    return [found[index] for index in nms.box_nms(corners, scores, thresh)]

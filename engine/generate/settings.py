@@ -1,0 +1,190 @@
+"""The generator's settings and their presets.
+
+A setting without effect is an error: what belongs to crops may only be given with crops, what belongs to the removal of
+small regions only with it. Left out (None), such a setting takes its usual value exactly when it has an effect.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from engine.errors import EngineError
+from engine.masks import stability
+
+_CROP_DEFAULTS: dict[str, float | int] = {
+    "crop_nms_thresh": 0.7,
+    "crop_overlap_ratio": 512 / 1500,
+    "crop_n_points_downscale_factor": 1,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorSettings:
+    """How masks are generated. Names are those of the released generator where it has the setting.
+
+    Args:
+        points_per_side: the grid has points_per_side^2 points on the whole image.
+        points_per_batch: points decoded at once; memory grows with it, results do not change.
+        pred_iou_thresh: keep masks whose predicted IoU is above this.
+        stability_score_thresh: keep masks at least this stable (`engine.masks.stability`).
+        stability_delta, stability_offset: how far the threshold moves, in probabilities or in logits; one of the two.
+            Neither means a delta of 0.3.
+        box_nms_thresh: inside a crop, of boxes that overlap by more than this IoU the best predicted one stays.
+        mask_nms_thresh: at the end, the same on masks instead of boxes; None leaves it out.
+        crop_n_layers: layers of zoomed crops, 2^layer windows per side each; 0 is the whole image alone.
+        crop_nms_thresh: across crops, the box overlap above which the more zoomed-in mask replaces the other (0.7).
+        crop_overlap_ratio: the crops' overlap as a part of the image's short side (512/1500).
+        crop_n_points_downscale_factor: points per side are divided by this from layer to layer (1).
+        max_mask_fraction: drop masks that cover at least this part of the image; None leaves it out.
+        min_mask_region_area: remove islands and fill holes below this many pixels; 0 leaves it out.
+        keep_largest: where all of a mask's islands are that small, keep the largest (the released code) or drop the
+            mask (the paper; the default).
+    """
+
+    points_per_side: int = 32
+    points_per_batch: int = 64
+    pred_iou_thresh: float = 0.88
+    stability_score_thresh: float = 0.92
+    stability_delta: float | None = None
+    stability_offset: float | None = None
+    box_nms_thresh: float = 0.7
+    mask_nms_thresh: float | None = None
+    crop_n_layers: int = 0
+    crop_nms_thresh: float | None = None
+    crop_overlap_ratio: float | None = None
+    crop_n_points_downscale_factor: int | None = None
+    max_mask_fraction: float | None = 0.95
+    min_mask_region_area: int = 100
+    keep_largest: bool | None = None
+
+    def __post_init__(self) -> None:
+        self._fill_in()
+        self._check_types()
+        _between("points_per_side", self.points_per_side, 1, 512)
+        _between("points_per_batch", self.points_per_batch, 1, 4096)
+        _between("crop_n_layers", self.crop_n_layers, 0, 4)
+        _between("min_mask_region_area", self.min_mask_region_area, 0, 10**9)
+        for name in ("pred_iou_thresh", "stability_score_thresh", "box_nms_thresh"):
+            _between(name, getattr(self, name), 0, 1)
+        for name in ("mask_nms_thresh", "crop_nms_thresh", "crop_overlap_ratio", "max_mask_fraction"):
+            if getattr(self, name) is not None:
+                _between(name, getattr(self, name), 0, 1)
+        factor = self.crop_n_points_downscale_factor
+        if factor is not None and (factor < 1 or factor**self.crop_n_layers > self.points_per_side):
+            raise EngineError(
+                f"crop_n_points_downscale_factor {factor} leaves less than one point per side in the last of "
+                f"{self.crop_n_layers} crop layers; it must be at least 1 and small enough for {self.points_per_side} "
+                "points per side."
+            )
+        stability.logit_offset(delta=self.stability_delta, offset=self.stability_offset)
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """A preset by name (`PRESETS`), with single settings changed.
+
+        A change that switches a part off takes the preset's settings of that part with it.
+        """
+        if name not in PRESETS:
+            raise EngineError(f"There is no preset {name!r}. Choose one of {', '.join(PRESETS)}.")
+        values = dict(PRESETS[name])
+        if not {"stability_delta", "stability_offset"}.isdisjoint(changes):
+            values = {key: value for key, value in values.items() if key not in ("stability_delta", "stability_offset")}
+        if changes.get("crop_n_layers") == 0:
+            values = {key: value for key, value in values.items() if key not in _CROP_DEFAULTS}
+        if changes.get("min_mask_region_area") == 0:
+            values.pop("keep_largest", None)
+        return cls.from_dict({**values, **changes})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Settings from `to_dict`'s output or from outside; EngineError names what is unknown or impossible."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            known = ", ".join(field.name for field in fields(cls))
+            raise EngineError(f"Unknown generator settings: {', '.join(unknown)}. There are {known}.")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values; `from_dict` is its inverse."""
+        return asdict(self)
+
+    @property
+    def logit_offset(self) -> float:
+        """The stability threshold's move in logits."""
+        return stability.logit_offset(delta=self.stability_delta, offset=self.stability_offset)
+
+    def points_in_layer(self, layer: int) -> int:
+        """Points per side in the crops of a layer."""
+        return int(self.points_per_side / (self.crop_n_points_downscale_factor or 1) ** layer)
+
+    def _fill_in(self) -> None:
+        """Give settings that have an effect their usual value, refuse those that have none."""
+        if self.stability_delta is None and self.stability_offset is None:
+            object.__setattr__(self, "stability_delta", stability.DEFAULT_DELTA)
+        dependent = [(name, value, "crop_n_layers") for name, value in _CROP_DEFAULTS.items()]
+        for name, default, needs in [*dependent, ("keep_largest", False, "min_mask_region_area")]:
+            if getattr(self, needs):
+                if getattr(self, name) is None:
+                    object.__setattr__(self, name, default)
+            elif getattr(self, name) is not None:
+                raise EngineError(f"{name} has no effect while {needs} is 0. Leave it out, or set {needs}.")
+
+    def _check_types(self) -> None:
+        for field in fields(self):
+            value, kind = getattr(self, field.name), str(field.type)
+            if value is None and "None" in kind:
+                continue
+            if "bool" in kind:
+                right = isinstance(value, bool)
+            elif "float" in kind:
+                right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            else:
+                right = isinstance(value, int) and not isinstance(value, bool)
+            if not right:
+                raise EngineError(f"{field.name} must be {_in_words(kind)}, not {value!r}.")
+
+
+def _in_words(kind: str) -> str:
+    return "true or false" if "bool" in kind else "a number" if "float" in kind else "a whole number"
+
+
+def _between(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise EngineError(f"{name} must lie between {low} and {high}, not {value}.")
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # What the platform uses when nobody chooses.
+    "default": {},
+    # The released generator's defaults (SamAutomaticMaskGenerator).
+    "reference": {
+        "pred_iou_thresh": 0.88,
+        "stability_score_thresh": 0.95,
+        "stability_offset": 1.0,
+        "max_mask_fraction": None,
+        "min_mask_region_area": 0,
+    },
+    # The paper's pipeline, section B: 21 crops, 3072 points.
+    "sam-paper": {
+        "crop_n_layers": 2,
+        "crop_n_points_downscale_factor": 2,
+        "pred_iou_thresh": 0.88,
+        "stability_score_thresh": 0.95,
+        "stability_offset": 1.0,
+        "box_nms_thresh": 0.7,
+        "crop_nms_thresh": 0.7,
+        "max_mask_fraction": 0.95,
+        "min_mask_region_area": 100,
+        "keep_largest": False,
+    },
+    # A quarter of the points.
+    "fast": {"points_per_side": 16},
+    # Stage 2: few masks, each worth an annotator's look.
+    "proposals": {
+        "points_per_side": 16,
+        "pred_iou_thresh": 0.92,
+        "stability_score_thresh": 0.94,
+        "mask_nms_thresh": 0.5,
+    },
+}

@@ -1,0 +1,197 @@
+"""The generator against the released one's answers, and its own promises."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from pycocotools import mask as coco_mask
+
+from engine.errors import EngineError, ImageError
+from engine.generate.crops import Crop
+from engine.generate.generator import Candidate, MaskGenerator, clean_candidate
+from engine.generate.settings import GeneratorSettings
+from engine.masks import components, metrics, rle
+
+
+@pytest.fixture(scope="module")
+def coffee():
+    return skimage.data.coffee()
+
+
+def few(**changes):
+    return GeneratorSettings.preset("default", **{"points_per_side": 5, **changes})
+
+
+@pytest.mark.parametrize("case", ["plain", "crops"])
+def test_the_released_generators_masks(tiny, coffee, golden_dir, case):
+    cases = {entry["name"]: entry for entry in json.loads((golden_dir / "amg.json").read_text())}
+    expected, settings = cases[case]["masks"], dict(cases[case]["settings"])
+    settings.pop("output_mode")
+    if settings.get("min_mask_region_area"):
+        settings["keep_largest"] = True
+    records = MaskGenerator(tiny, GeneratorSettings.preset("reference", **settings)).generate(coffee)
+    overlap = metrics.pairwise_rle_iou(
+        [record["segmentation"] for record in expected], [record["segmentation"] for record in records]
+    )
+    assert (overlap.max(axis=1) >= 0.95).mean() >= 0.97
+    assert (overlap.max(axis=0) >= 0.95).mean() >= 0.97
+    for theirs, index in zip(expected, overlap.argmax(axis=1), strict=True):
+        ours = records[index]
+        if overlap[:, index].max() < 0.999:
+            continue
+        assert ours["predicted_iou"] == pytest.approx(theirs["predicted_iou"], abs=1e-4)
+        assert ours["stability_score"] == pytest.approx(theirs["stability_score"], abs=2e-3)
+        assert ours["point_coords"] == theirs["point_coords"]
+        assert ours["crop_box"] == theirs["crop_box"]
+        assert np.allclose(ours["bbox"], theirs["bbox"], atol=1)
+
+
+def test_records_are_consistent_and_plain(sure, coffee):
+    steps = []
+    records = MaskGenerator(sure, few()).generate(coffee, lambda done, total: steps.append((done, total)))
+    assert len(records) > 5
+    assert json.loads(json.dumps(records)) == records
+    assert steps == [(25, 25)]
+    for record in records:
+        mask = coco_mask.decode(record["segmentation"]).astype(bool)
+        assert record["area"] == mask.sum()
+        assert record["bbox"] == rle.bbox_xywh(record["segmentation"])
+        assert record["crop_box"] == [0, 0, 600, 400]
+        assert record["predicted_iou"] > 0.88
+        assert record["stability_score"] >= 0.92
+        assert set(record) == {
+            "segmentation",
+            "area",
+            "bbox",
+            "predicted_iou",
+            "stability_score",
+            "point_coords",
+            "crop_box",
+        }
+
+
+def test_the_batch_size_changes_nothing(sure, coffee):
+    by_batch = [MaskGenerator(sure, few(points_per_batch=size)).generate(coffee) for size in (4, 25)]
+    masks = [[record["segmentation"] for record in records] for records in by_batch]
+    overlap = metrics.pairwise_rle_iou(*masks)
+    assert (overlap.max(axis=1) > 0.99).all()
+    assert (overlap.max(axis=0) > 0.99).all()
+
+
+def test_an_embedding_is_as_good_as_its_image(sure, coffee):
+    with torch.inference_mode():
+        embedding = sure.embed(sure.preprocess([coffee]))
+    generator = MaskGenerator(sure, few())
+    expected = generator.generate(coffee)
+    assert generator.generate_from_embedding(embedding, (400, 600)) == expected
+    assert generator.generate_from_embedding(embedding[0].numpy(), (400, 600)) == expected
+
+
+def test_embeddings_that_cannot_do_are_refused(sure):
+    with pytest.raises(EngineError, match=r"needs \(32, 16, 16\)"):
+        MaskGenerator(sure, few()).generate_from_embedding(np.zeros((8, 16, 16), dtype=np.float32), (40, 60))
+    with pytest.raises(EngineError, match="crop_n_layers=0"):
+        MaskGenerator(sure, few(crop_n_layers=1)).generate_from_embedding(np.zeros((32, 16, 16)), (40, 60))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_answers_that_are_no_numbers_name_the_image(sure, bad):
+    embedding = np.full((32, 16, 16), bad, dtype=np.float32)
+    with pytest.raises(EngineError, match=r"cat\.jpg are not finite"):
+        MaskGenerator(sure, few()).generate_from_embedding(embedding, (40, 60), name="cat.jpg")
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), np.zeros((0, 4, 3), np.uint8), None]
+)
+def test_what_is_no_image_is_refused(sure, bad):
+    with pytest.raises(ImageError):
+        MaskGenerator(sure, few()).generate(bad)
+
+
+def test_tiny_and_long_images(sure):
+    for shape in ((1, 1, 3), (1, 300, 3), (300, 2, 3)):
+        for record in MaskGenerator(sure, few(min_mask_region_area=0)).generate(np.full(shape, 90, np.uint8)):
+            assert record["segmentation"]["size"] == list(shape[:2])
+    with pytest.raises(ImageError, match="too small"):
+        MaskGenerator(sure, few(crop_n_layers=2)).generate(np.zeros((1, 1, 3), np.uint8))
+
+
+def test_memory_is_the_masks_not_the_points(sure):
+    """64 points x 3 masks of 6 megapixels are 4.6 GB as logits; what lives at once is a few masks."""
+    image = np.random.default_rng(0).integers(0, 255, (2000, 3000, 3), dtype=np.uint8)
+    settings = few(points_per_side=8, pred_iou_thresh=0.0, stability_score_thresh=0.0, min_mask_region_area=0)
+    generator = MaskGenerator(sure, settings)
+    tracemalloc.start()
+    try:
+        records = generator.generate(image)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert records
+    assert peak < 400e6
+
+
+def test_crops_are_searched_too_and_nothing_is_cut_at_their_edges(sure, coffee):
+    settings = few(points_per_side=4, crop_n_layers=1, min_mask_region_area=0, max_mask_fraction=None)
+    steps = []
+    records = MaskGenerator(sure, settings).generate(coffee, lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (80, 80)
+    crops = {tuple(record["crop_box"]) for record in records}
+    assert len(crops) > 1
+    for record in records:
+        x, y, width, height = record["crop_box"]
+        left, top, across, down = record["bbox"]
+        (point,) = record["point_coords"]
+        assert x <= point[0] < x + width
+        assert y <= point[1] < y + height
+        for near, at, border in (
+            (left, x, 0),
+            (top, y, 0),
+            (left + across, x + width, 600),
+            (top + down, y + height, 400),
+        ):
+            assert abs(near - at) > 20 or abs(near - border) <= 20
+
+
+def test_masks_of_nearly_everything_are_dropped(sure, coffee):
+    loose = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    largest = max(record["area"] for record in MaskGenerator(sure, few(**loose)).generate(coffee))
+    fraction = (largest - 1) / (400 * 600)
+    records = MaskGenerator(sure, few(**loose, max_mask_fraction=fraction)).generate(coffee)
+    assert records
+    assert all(record["area"] < largest for record in records)
+
+
+def test_mask_suppression_leaves_no_duplicates(sure, coffee):
+    records = MaskGenerator(sure, few(points_per_side=8, mask_nms_thresh=0.5)).generate(coffee)
+    masks = [record["segmentation"] for record in records]
+    overlap = metrics.pairwise_rle_iou(masks, masks) - np.eye(len(masks))
+    assert len(masks) > 2
+    assert overlap.max() <= 0.5
+
+
+@pytest.mark.parametrize("keep_largest", [True, False])
+@pytest.mark.parametrize("seed", range(12))
+def test_cleaning_in_a_window_is_cleaning_the_image(seed, keep_largest):
+    rng = np.random.default_rng(seed)
+    mask = np.kron(rng.random((6, 8)) > rng.random(), np.ones((5, 4))).astype(bool) & (rng.random((30, 32)) > 0.05)
+    mask[:, : rng.integers(0, 20)] = False
+    area = int(rng.integers(2, 40))
+    if not mask.any():
+        mask[0, 0] = True
+    encoded = rle.encode(mask)
+    candidate = Candidate(encoded, int(mask.sum()), rle.box_xyxy(encoded), 0.9, 0.9, (1, 1), Crop((0, 0, 32, 30), 0))
+    expected, changed = components.clean(mask, area, keep_largest=keep_largest)
+    cleaned = clean_candidate(candidate, area, keep_largest=keep_largest)
+    if not changed:
+        assert cleaned is candidate
+    elif not expected.any():
+        assert cleaned is None
+    else:
+        assert cleaned.rle == rle.encode(expected)
+        assert cleaned.area == expected.sum()
+        assert cleaned.box == rle.box_xyxy(cleaned.rle)

@@ -1,0 +1,72 @@
+"""Settings: presets, and refusals of what is impossible or without effect."""
+
+import json
+import math
+
+import pytest
+
+from engine.errors import EngineError
+from engine.generate.settings import PRESETS, GeneratorSettings
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_survive_json(name):
+    settings = GeneratorSettings.preset(name)
+    assert GeneratorSettings.from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_the_papers_pipeline():
+    paper = GeneratorSettings.preset("sam-paper")
+    assert [paper.points_in_layer(layer) for layer in range(3)] == [32, 16, 8]
+    assert (paper.pred_iou_thresh, paper.stability_score_thresh, paper.logit_offset) == (0.88, 0.95, 1.0)
+    assert (paper.box_nms_thresh, paper.crop_nms_thresh, paper.crop_overlap_ratio) == (0.7, 0.7, 512 / 1500)
+    assert (paper.max_mask_fraction, paper.min_mask_region_area, paper.keep_largest) == (0.95, 100, False)
+
+
+def test_the_released_defaults():
+    released = GeneratorSettings.preset("reference")
+    assert (released.points_per_side, released.points_per_batch, released.crop_n_layers) == (32, 64, 0)
+    assert (released.max_mask_fraction, released.min_mask_region_area) == (None, 0)
+
+
+def test_stability_is_in_probabilities_unless_told():
+    assert GeneratorSettings().stability_delta == 0.3
+    assert GeneratorSettings().logit_offset == pytest.approx(math.log(4))
+    assert GeneratorSettings.preset("reference", stability_delta=0.2).stability_offset is None
+
+
+def test_a_change_takes_what_depends_on_it_along():
+    assert GeneratorSettings.preset("sam-paper", crop_n_layers=0).crop_nms_thresh is None
+    assert GeneratorSettings.preset("sam-paper", min_mask_region_area=0).keep_largest is None
+    assert GeneratorSettings(crop_n_layers=1).crop_nms_thresh == 0.7
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"crop_nms_thresh": 0.5}, "no effect while crop_n_layers is 0"),
+        ({"crop_overlap_ratio": 0.3}, "no effect"),
+        ({"crop_n_points_downscale_factor": 2}, "no effect"),
+        ({"min_mask_region_area": 0, "keep_largest": True}, "no effect while min_mask_region_area"),
+        ({"stability_delta": 0.3, "stability_offset": 1.0}, "not both"),
+        ({"stability_delta": 0.5}, "between 0 and 0.5"),
+        ({"points_per_side": 0}, "between 1 and"),
+        ({"points_per_side": 4.0}, "whole number"),
+        ({"points_per_side": True}, "whole number"),
+        ({"points_per_side": None}, "whole number"),
+        ({"pred_iou_thresh": "0.9"}, "a number"),
+        ({"pred_iou_thresh": math.nan}, "a number"),
+        ({"pred_iou_thresh": 88.0}, "between 0 and 1"),
+        ({"min_mask_region_area": 9, "keep_largest": 1}, "true or false"),
+        ({"crop_n_layers": 3, "crop_n_points_downscale_factor": 4}, "less than one point"),
+        ({"points": 3}, "Unknown generator settings: points"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(values, reason):
+    with pytest.raises(EngineError, match=reason):
+        GeneratorSettings.from_dict(values)
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(EngineError, match="sam-paper"):
+        GeneratorSettings.preset("sam2")
