@@ -10,17 +10,14 @@ from typing import Annotated
 import typer
 
 from engine.console import fail_clearly, print_json, stdout
+from engine.generate.cli import generate
+from engine.train.cli import train
 
-__all__ = ["app", "export_onnx"]
+__all__ = ["app", "export_onnx", "generate", "train"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
 )
-
-
-@app.callback()
-def _engine() -> None:
-    """Keeps every command named, also while there is only one."""
 
 
 @app.command("export-onnx")
@@ -47,6 +44,10 @@ def export_onnx(
         print_json(facts)
     else:
         stdout.print(f"Wrote {files.prepare} and {files.decode}; both answer as torch does.", soft_wrap=True)
+
+
+app.command("generate")(generate)
+app.command("train")(train)
 
 
 if __name__ == "__main__":
