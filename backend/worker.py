@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 TASK_MODULES: tuple[str, ...] = (
     "backend.registry.tasks",
     "backend.annotation.tasks",
+    "backend.generation.tasks",
+    "backend.rounds.tasks",
+    "backend.exports.tasks",
 )
 
 stopping = threading.Event()

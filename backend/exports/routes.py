@@ -60,9 +60,9 @@ def delete_export(session: SessionDep, user: AdminUser, runtime: RuntimeDep, exp
     service.delete_export(session, runtime.storage, export_id)
 
 
-@router.api_route(
+@router.head("/{export_id}/download", include_in_schema=False, response_class=Response)
+@router.get(
     "/{export_id}/download",
-    methods=["GET", "HEAD"],
     summary="Download an export; an interrupted download goes on with Range and If-Range",
     response_class=Response,
     responses={

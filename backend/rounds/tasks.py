@@ -1,0 +1,358 @@
+"""The job of a round, and the clock of the stage machine. Here, and only here, this feature meets torch.
+
+A round is a list of steps: snapshot -> train -> measure parent and child -> gate -> register -> activate or reject.
+Each step leaves its result behind (in the round's row, in the storage, or in the job's scratch folder) and is skipped
+when that is there; so a worker killed at any point is followed by one that goes on from the last finished step, and
+in the middle of training from the last checkpoint.
+"""
+
+import copy
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from backend.core.db import utcnow
+from backend.core.errors import Invalid, NotFound
+from backend.core.jobs import JobContext, handler, periodic
+from backend.datasets import service as datasets
+from backend.registry import embeddings
+from backend.registry import service as registry
+from backend.registry.models import EmbeddingState, ModelVersion
+from backend.registry.tasks import loaded_model, package_model, read_rgb
+from backend.rounds import service, stages
+from backend.rounds.gate import GATE_CLICKS, GateResult, decide, paired_differences
+from backend.rounds.lineage import software_version
+from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
+from backend.rounds.schemas import RoundOptions
+from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256
+from engine.evaluate.clicks import ClickReport, EmbeddedSample, evaluate
+from engine.masks import rle as rles
+from engine.model.checkpoint import load_model, save_model
+from engine.model.sam import Sam
+from engine.predict import embedding as embedding_files
+from engine.train.augment import AugmentSettings
+from engine.train.batches import BatchSize, ImageBatches
+from engine.train.data import Sample
+from engine.train.loop import Phase, TrainSettings, train
+
+logger = logging.getLogger(__name__)
+
+# How far the bar is at the end of each step, of 100.
+SNAPSHOT_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 70, 80, 90, 99
+WHOLE = 100
+MASKS_PER_IMAGE = 4
+
+
+@periodic("rounds.schedule", every_s=60.0)
+def schedule(session: Session) -> None:
+    """Every dataset's policy: rounds and stages that are due."""
+    stages.schedule(session)
+
+
+@handler(service.RUN_KIND, queue="train")
+def run_round(ctx: JobContext) -> dict[str, Any]:
+    """Runs a round to its verdict."""
+    round_id = uuid.UUID(ctx.payload["round_id"])
+    with ctx.transaction() as session:
+        row = service.begin(session, round_id, ctx.job_id)
+        parent = registry.get_model(session, row.parent_model_id)
+    if row.state not in OPEN_STATES:
+        return {"note": f"Round {row.number} had finished before: {row.state}."}
+    run = _RoundRun(ctx, row, parent)
+    run.take_snapshot()
+    run.train()
+    run.measure()
+    gate = run.judge()
+    model_id = run.register(gate)
+    ctx.check()
+    with ctx.transaction() as session:
+        row = service.conclude(session, round_id, gate, model_id)
+    ctx.progress(WHOLE, WHOLE, str(row.gate["reason"]) if row.gate else "")
+    return {"state": str(row.state), "model_id": str(model_id), "gain": gate.gain}
+
+
+class _RoundRun:
+    """One attempt at a round; every method is a step that may have been done by an attempt before."""
+
+    def __init__(self, ctx: JobContext, row: Round, parent: ModelVersion) -> None:
+        self.ctx = ctx
+        self.row = row
+        self.parent = parent
+        self.options = RoundOptions.model_validate(row.settings)
+        self.child_path = ctx.workdir / "child.safetensors"
+
+    # -- snapshot --
+
+    def take_snapshot(self) -> None:
+        """Freezes the masks, once; the file is content-addressed and written before the row names it."""
+        if self.row.snapshot_sha256 is None:
+            self.ctx.progress(0, WHOLE, "Collecting the final masks")
+            with self.ctx.transaction() as session:
+                service.step(session, self.row.id, RoundState.snapshot)
+                snapshot = service.take_snapshot(session, self.row)
+                data = snapshot.to_json()
+                sha256 = content_sha256(data)
+                self.ctx.storage.put_bytes(_snapshot_key(sha256), data)
+                self.row = service.step(
+                    session,
+                    self.row.id,
+                    RoundState.training,
+                    snapshot_sha256=sha256,
+                    snapshot_masks=snapshot.num_train_masks,
+                    snapshot_images=len(snapshot.train),
+                    snapshot_at=utcnow(),
+                )
+        else:
+            data = self.ctx.storage.read_bytes(_snapshot_key(self.row.snapshot_sha256))
+            if content_sha256(data) != self.row.snapshot_sha256:
+                raise Invalid("The snapshot of this round was damaged in the storage. Start a new round.")
+        self.snapshot = Snapshot.from_json(data)
+        if not self.snapshot.train:
+            raise Invalid(
+                "Every mask this round could learn from is gone. Annotate some images, then start a new round."
+            )
+        images, masks = len(self.snapshot.train), self.snapshot.num_train_masks
+        self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Learning from {masks} masks on {images} images")
+
+    # -- training --
+
+    def train(self) -> None:
+        """Leaves the child's weights, as they will be stored, in the scratch folder."""
+        if self.child_path.is_file():
+            return
+        self._enter(RoundState.training)
+        model = copy.deepcopy(loaded_model(self.ctx.storage, self.parent)).cpu()
+        child = self._train_decoder(model) if self.row.mode == RoundMode.decoder else self._train_full(model)
+        self.ctx.check()
+        save_model(child, self.child_path, self._lineage(), dtype="float16")
+
+    def _train_decoder(self, model: Sam) -> Sam:
+        from engine.train.rounds import RoundSample, train_decoder_round
+
+        samples = []
+        for number, image in enumerate(self.snapshot.train):
+            self.ctx.check()
+            self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Reading embeddings: {number} of {len(self.snapshot.train)}")
+            samples.append(
+                RoundSample(
+                    embedding=self.embedding(image, model),
+                    original_size=(image.height, image.width),
+                    rles=[rle for _, rle in image.masks],
+                )
+            )
+        return train_decoder_round(
+            model,
+            samples,
+            self._round_settings(),
+            self.ctx.workdir / "training",
+            progress=self._training_progress,
+            should_stop=self.ctx.should_stop,
+        )
+
+    def _train_full(self, model: Sam) -> Sam:
+        size, masks = model.config.image_size, self.options.batch_masks
+        images = max(1, masks // MASKS_PER_IMAGE)
+        batch = BatchSize(size=size, num_images=images, num_masks=max(1, masks // images))
+        settings = TrainSettings(
+            mode="full",
+            seed=self.options.seed,
+            max_steps=self._steps(),
+            learning_rate=self.options.learning_rate,
+            warmup_steps=self._steps() // 10,
+            freeze_batchnorm=True,
+            bf16=False,
+            phases=(Phase(until=1.0, batch=batch),),
+        )
+        patch = model.config.patch_size
+        source = ImageBatches(
+            _Images(self, self.snapshot.train), frame=size, patch_size=patch, augment=AugmentSettings()
+        )
+        folder = self.ctx.workdir / "training"
+        return train(settings, model, source, folder, self._training_progress, self.ctx.should_stop).model
+
+    def _training_progress(self, step: int, total: int, figures: dict[str, Any]) -> None:
+        done = SNAPSHOT_DONE + (TRAINING_DONE - SNAPSHOT_DONE) * step // max(1, total)
+        text = f"Training: step {step} of {total}"
+        if "loss" in figures:
+            text += f", loss {figures['loss']:.3f}"
+        if "first_iou" in figures:
+            text += f", IoU {figures['first_iou']:.2f} after one prompt"
+        self.ctx.progress(done, WHOLE, text)
+
+    def embedding(self, image: SnapshotImage, model: Sam) -> bytes:
+        """An image's embedding file under the parent's encoder: the cached one, else made here and kept in scratch."""
+        with self.ctx.transaction() as session:
+            known = embeddings.find(session, image.sha256, self.parent.encoder_sha256)
+        if known is not None and known.state == EmbeddingState.READY:
+            try:
+                return embeddings.read(self.ctx.storage, known)
+            except NotFound:
+                logger.info("the embedding of image %s is gone from the storage; making it again", image.image_id)
+        path = self.ctx.workdir / "embeddings" / f"{image.sha256}.safetensors"
+        if not path.is_file():
+            path.parent.mkdir(exist_ok=True)
+            partial = path.with_suffix(".part")
+            partial.write_bytes(_embed(model, read_rgb(self.ctx.storage, image.sha256), self.parent, image.sha256))
+            partial.replace(path)
+        return path.read_bytes()
+
+    # -- measuring --
+
+    def measure(self) -> None:
+        """The parent's and the child's figures on the same masks, each kept as soon as it is known."""
+        if not self.snapshot.heldout:
+            return
+        self._enter(RoundState.evaluating)
+        if self.row.before is None:
+            parent = copy.deepcopy(loaded_model(self.ctx.storage, self.parent)).cpu()
+            report = self._report(parent, "current model", TRAINING_DONE, PARENT_DONE)
+            with self.ctx.transaction() as session:
+                self.row = service.step(session, self.row.id, RoundState.evaluating, before=report)
+        if self.row.after is None:
+            report = self._report(load_model(self.child_path), "new model", PARENT_DONE, CHILD_DONE)
+            with self.ctx.transaction() as session:
+                self.row = service.step(session, self.row.id, RoundState.evaluating, after=report)
+
+    def _report(self, model: Sam, name: str, start: int, end: int) -> dict[str, Any]:
+        def told(done: int, total: int) -> None:
+            self.ctx.check()
+            self.ctx.progress(
+                start + (end - start) * done // total, WHOLE, f"Measuring the {name}: {done} of {total} images"
+            )
+
+        heldout = self.snapshot.heldout
+        # A full round changes the encoder, so both models are measured from the pixels.
+        decoder = self.row.mode == RoundMode.decoder
+        samples = _Embedded(self, heldout, model) if decoder else _Images(self, heldout)
+        return summary(evaluate(model, samples, GATE_CLICKS, noc=False, min_area=1, progress=told))
+
+    # -- verdict --
+
+    def judge(self) -> GateResult:
+        """The gate's decision, from the stored figures alone."""
+        before, after = self.row.before or {}, self.row.after or {}
+        differences = paired_differences(before.get("per_image", {}), after.get("per_image", {}))
+        return decide(
+            differences,
+            num_masks=self.snapshot.num_heldout_masks,
+            measured_on=self.snapshot.describe_heldout(),
+            max_drop=self.options.max_drop,
+            confidence=self.options.confidence,
+        )
+
+    def register(self, gate: GateResult) -> uuid.UUID:
+        """Packages and registers the child under an id made from the round's: however often this runs, it is one version."""
+        model_id = service.model_id_of(self.row.id)
+        with self.ctx.transaction() as session:
+            if session.get(ModelVersion, model_id) is not None:
+                return model_id
+            name = f"{datasets.get_dataset(session, self.row.dataset_id).name}, round {self.row.number}"
+        self.ctx.progress(CHILD_DONE, WHOLE, "Packaging the new model")
+        lineage = {**self._lineage(), "gate": gate.to_dict()}
+        files = package_model(load_model(self.child_path), self.ctx.workdir / "model", lineage)
+        self.ctx.check()
+        metrics = {name: value for name, value in (self.row.after or {}).items() if name != "per_image"}
+        with self.ctx.transaction() as session:
+            registry.register_model(
+                session,
+                self.ctx.storage,
+                files,
+                name=name,
+                model_id=model_id,
+                parent_id=self.parent.id,
+                round_id=self.row.id,
+                lineage=lineage,
+                metrics=metrics,
+            )
+        self.ctx.progress(STORED, WHOLE, f"Stored {name}")
+        return model_id
+
+    def _lineage(self) -> dict[str, Any]:
+        """Where the child comes from: enough to make it again."""
+        return {
+            "source": "round",
+            "round_id": str(self.row.id),
+            "round_number": self.row.number,
+            "dataset_id": str(self.row.dataset_id),
+            "mode": str(self.row.mode),
+            "parent_id": str(self.parent.id),
+            "parent_weights_sha256": self.parent.weights_sha256,
+            "snapshot_sha256": self.row.snapshot_sha256,
+            "snapshot_masks": self.row.snapshot_masks,
+            "snapshot_images": self.row.snapshot_images,
+            "settings": self.row.settings,
+            "software": software_version(),
+        }
+
+    def _enter(self, state: RoundState) -> None:
+        with self.ctx.transaction() as session:
+            self.row = service.step(session, self.row.id, state)
+
+
+class _Images(Sequence[Sample]):
+    """Images of the snapshot with their masks, each read when its turn comes, so that memory stays flat."""
+
+    def __init__(self, run: _RoundRun, images: Sequence[SnapshotImage]) -> None:
+        self._run = run
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: Any) -> Any:
+        image = self._images[index]
+        pixels = read_rgb(self._run.ctx.storage, image.sha256)
+        return Sample(image.image_id, pixels, tuple(_rle(rle) for _, rle in image.masks))
+
+
+class _Embedded(Sequence[EmbeddedSample]):
+    """The same from embeddings of the parent's encoder."""
+
+    def __init__(self, run: _RoundRun, images: Sequence[SnapshotImage], model: Sam) -> None:
+        self._run = run
+        self._images = images
+        self._model = model
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: Any) -> Any:
+        image = self._images[index]
+        array = embedding_files.decode(self._run.embedding(image, self._model))[0]
+        return EmbeddedSample(image.image_id, array, np.stack([rles.decode(rle) for _, rle in image.masks]))
+
+
+def _rle(value: Mapping[str, Any]) -> rles.Rle:
+    return {"size": list(value["size"]), "counts": str(value["counts"])}
+
+
+def summary(report: ClickReport) -> dict[str, Any]:
+    """A report as a round keeps it: the means, and each image's mean IoU for the paired statistics."""
+    per_image = {
+        image.name: {str(clicks): float(np.mean(values)) for clicks, values in image.iou_after.items()}
+        for image in report.images
+    }
+    counts = {"num_images": len(report.images), "num_masks": report.num_masks}
+    return {**report.figures(), **counts, "per_image": per_image}
+
+
+def _embed(model: Sam, rgb: NDArray[np.uint8], version: ModelVersion, image_sha256: str) -> bytes:
+    with torch.inference_mode():
+        values = model.embed(model.preprocess([rgb]))[0].float().cpu().numpy()
+    meta = embedding_files.EmbeddingMeta(
+        encoder_sha256=version.encoder_sha256,
+        image_sha256=image_sha256,
+        image_size=version.image_size,
+        original_size=(rgb.shape[0], rgb.shape[1]),
+    )
+    return embedding_files.encode(values, meta)
+
+
+def _snapshot_key(sha256: str) -> str:
+    return f"snapshots/{sha256}.json"
