@@ -7,6 +7,8 @@ reached through these tables, never by import.
 
 from sqlalchemy.orm import Session
 
+from backend.annotation import intake
+from backend.annotation import intake as masks
 from backend.annotation import service as annotation
 from backend.core import events, jobs
 from backend.core.celery import Queue
@@ -44,14 +46,26 @@ def embed_missing(session: Session, event: Event) -> None:
         registry.embed_missing(session, event.dataset_id)
 
 
+def take_imported_masks(session: Session, event: Event) -> None:
+    """Masks of a COCO file become accepted masks of their image."""
+    intake.import_masks(session, event.data["image_id"], event.data["records"])
+
+
 def remove_embeddings(session: Session, event: Event) -> None:
     """Embeddings of images that are gone."""
     registry.drop_embeddings_later(session, event.data["sha256s"])
 
 
+def take_masks(session: Session, event: Event) -> None:
+    """Masks of an imported COCO file."""
+    masks.import_masks(session, event.data["image_id"], event.data["records"])
+
+
 PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
     "dataset.created": (use_default_model,),
     "images.imported": (embed_missing,),
+    "masks.imported": (take_imported_masks,),
+    "masks.imported": (take_masks,),
     "images.deleted": (remove_embeddings,),
     "model.activated": (embed_missing, generation.propose_in_stage_two),
     "dataset.embedded": (generation.propose_in_stage_two,),
