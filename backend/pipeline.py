@@ -8,7 +8,6 @@ reached through these tables, never by import.
 from sqlalchemy.orm import Session
 
 from backend.annotation import intake
-from backend.annotation import intake as masks
 from backend.annotation import service as annotation
 from backend.core import events, jobs
 from backend.core.celery import Queue
@@ -56,16 +55,10 @@ def remove_embeddings(session: Session, event: Event) -> None:
     registry.drop_embeddings_later(session, event.data["sha256s"])
 
 
-def take_masks(session: Session, event: Event) -> None:
-    """Masks of an imported COCO file."""
-    masks.import_masks(session, event.data["image_id"], event.data["records"])
-
-
 PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
     "dataset.created": (use_default_model,),
     "images.imported": (embed_missing,),
     "masks.imported": (take_imported_masks,),
-    "masks.imported": (take_masks,),
     "images.deleted": (remove_embeddings,),
     "model.activated": (embed_missing, generation.propose_in_stage_two),
     "dataset.embedded": (generation.propose_in_stage_two,),
