@@ -23,6 +23,7 @@ from backend.core.http import install_middleware
 from backend.core.page import install_page
 from backend.core.runtime import Runtime
 from backend.core.telemetry import configure_logging
+from backend.datasets.routes import router as datasets_router
 from backend.exports.routes import router as exports_router
 from backend.generation.routes import router as generation_router
 from backend.insights.routes import router as insights_router
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 # Every feature's routes, in the order of the documentation. A new feature adds its line here.
 ROUTERS = (
     accounts_router,
+    datasets_router,
     registry_router,
     annotation_router,
     review_router,

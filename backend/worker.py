@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # Every module with job handlers. A new feature adds its line here.
 TASK_MODULES: tuple[str, ...] = (
+    "backend.datasets.tasks",
     "backend.registry.tasks",
     "backend.annotation.tasks",
     "backend.generation.tasks",
