@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from engine.console import fail_clearly, print_json, stdout
+from engine.evaluate.cli import evaluate
 from engine.generate.cli import generate
 from engine.train.cli import train
 
-__all__ = ["app", "export_onnx", "generate", "train"]
+__all__ = ["app", "evaluate", "export_onnx", "generate", "train"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -48,6 +49,7 @@ def export_onnx(
 
 app.command("generate")(generate)
 app.command("train")(train)
+app.command("evaluate")(evaluate)
 
 
 if __name__ == "__main__":

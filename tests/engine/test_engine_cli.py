@@ -3,6 +3,7 @@
 import json
 
 import onnx
+import pytest
 from typer.testing import CliRunner
 
 from engine.cli import app
@@ -18,6 +19,12 @@ def test_export_onnx(tiny_conv_model, tmp_path):
     facts = json.loads(result.stdout)
     properties = {entry.key: entry.value for entry in onnx.load(facts["decode"]).metadata_props}
     assert properties["decoder_sha256"] == facts["decoder_sha256"]
+
+
+@pytest.mark.parametrize("command", ["generate", "train", "evaluate", "export-onnx"])
+def test_every_command_explains_itself(command):
+    result = runner.invoke(app, [command, "--help"])
+    assert result.exit_code == 0, result.output
 
 
 def test_a_missing_model_is_one_sentence(tmp_path):
