@@ -3,17 +3,15 @@
 A thin shell over `engine.generate.folder`; torch is imported when the command runs, not with this module.
 """
 
-import json
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from engine.console import fail_clearly, print_json, stderr
 from engine.errors import EngineError
 from engine.export import sa1b
 from engine.generate.settings import PRESETS, GeneratorSettings
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from engine.generate.folder import Outcome, Plan
     from engine.generate.generator import MaskGenerator, MaskRecord
 
-SOME_FAILED, NOTHING_DONE, STOPPED = 1, 2, 130
+SOME_FAILED, STOPPED = 1, 130
 # SA-1B numbers masks across all images: each image has its own range (40 bits of image id, 13 of mask).
 _MASKS_PER_IMAGE = 2**13
 
@@ -51,14 +49,10 @@ def generate(
     Images that are done already are skipped, so a stopped run can be taken up again. A broken image is reported and the
     rest go on; the exit code is then 1.
     """
-    console = Console(stderr=True)
-    try:
+    with fail_clearly():
         changes: dict[str, Any] = {} if points_per_side is None else {"points_per_side": points_per_side}
         settings = GeneratorSettings.preset(preset, **changes)
-        code = _generate(folder, out, model, settings, device, overwrite, as_json, console)
-    except EngineError as error:
-        _say(console, "error", str(error))
-        code = NOTHING_DONE
+        code = _generate(folder, out, model, settings, device, overwrite, as_json)
     raise typer.Exit(code)
 
 
@@ -70,7 +64,6 @@ def _generate(
     device: str,
     overwrite: bool,
     as_json: bool,
-    console: Console,
 ) -> int:
     from engine.generate.folder import make_plan
 
@@ -80,23 +73,21 @@ def _generate(
     except OSError as error:
         raise EngineError(f"{out} cannot be made ({error.strerror}). Choose another folder with --out.") from error
     for refused in plan.refused:
-        _say(console, refused.path.name, refused.error)
+        _say(refused.path.name, refused.error)
     generator = _load(model, settings, device) if plan.todo else None
-    done, stop = _run(generator, plan, out, console)
+    done, stop = _run(generator, plan, out)
     failed = [*plan.refused, *(outcome for outcome in done if outcome.error)]
     written = [outcome for outcome in done if not outcome.error]
     masks = sum(outcome.masks for outcome in written)
-    _say(console, "done" if stop is None else "stopped", _summary(len(written), masks, len(plan.present), len(failed)))
+    _say("done" if stop is None else "stopped", _summary(len(written), masks, len(plan.present), len(failed)))
     if as_json:
-        sys.stdout.write(json.dumps(_report(folder, out, model, settings, plan, written, failed), indent=1) + "\n")
+        print_json(_report(folder, out, model, settings, plan, written, failed))
     if stop is not None:
         return stop
     return SOME_FAILED if failed else 0
 
 
-def _run(
-    generator: "MaskGenerator | None", plan: "Plan", out: Path, console: Console
-) -> tuple[list["Outcome"], int | None]:
+def _run(generator: "MaskGenerator | None", plan: "Plan", out: Path) -> tuple[list["Outcome"], int | None]:
     """(what became of each image, the exit code if the run had to stop early)."""
     from engine.generate.folder import run
 
@@ -104,7 +95,7 @@ def _run(
     if generator is None:
         return done, None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) if console.is_terminal else nullcontext() as bars:
+    with Progress(*columns, console=stderr, transient=True) if stderr.is_terminal else nullcontext() as bars:
         images = bars.add_task("images", total=len(plan.todo)) if bars else TaskID(0)
         points = bars.add_task("points", total=None) if bars else TaskID(0)
 
@@ -116,15 +107,15 @@ def _run(
             for outcome in run(generator, plan.todo, out, _write, show):
                 done.append(outcome)
                 if outcome.error:
-                    _say(console, outcome.path.name, outcome.error)
+                    _say(outcome.path.name, outcome.error)
                 if bars:
                     bars.advance(images)
         except KeyboardInterrupt:
-            _say(console, "stopped", "Run the same command again to go on from here.")
+            _say("stopped", "Run the same command again to go on from here.")
             return done, STOPPED
         except OSError as error:
             reason = error.strerror or str(error)
-            _say(console, "error", f"Nothing more can be written to {out} ({reason}). Make room there, then run again.")
+            _say("error", f"Nothing more can be written to {out} ({reason}). Make room there, then run again.")
             return done, SOME_FAILED
     return done, None
 
@@ -152,8 +143,8 @@ def _load(model: str, settings: GeneratorSettings, device: str) -> "MaskGenerato
     return MaskGenerator(load(model, chosen), settings)
 
 
-def _say(console: Console, subject: str, text: str | None) -> None:
-    console.print(f"[bold]{escape(subject)}[/bold]: {escape(text or '')}", soft_wrap=True, highlight=False)
+def _say(subject: str, text: str | None) -> None:
+    stderr.print(f"[bold]{escape(subject)}[/bold]: {escape(text or '')}", soft_wrap=True, highlight=False)
 
 
 def _summary(written: int, masks: int, present: int, failed: int) -> str:

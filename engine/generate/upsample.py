@@ -38,7 +38,7 @@ class Window:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Do small torch work without its thread pool: on a busy machine, waiting for the pool costs many times the work."""
+    """Do small torch work without its thread pool: on a busy machine, waiting for the pool costs far more."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

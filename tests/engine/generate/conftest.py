@@ -30,9 +30,13 @@ def golden_dir():
     return GOLDEN
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _two_threads():
-    torch.set_num_threads(2)
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """So small a model gains nothing from threads, and loses much where the machine is busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +45,7 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def sure(tmp_path_factory):
+def sure():
     """The tiny model with steeper masks and a higher opinion of them, so that the usual thresholds let some through."""
     model = build_tiny()
     with torch.no_grad():
@@ -55,5 +59,5 @@ def sure(tmp_path_factory):
 @pytest.fixture(scope="session")
 def sure_path(sure, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "sure.safetensors"
-    save_model(sure, path, {}, dtype=torch.float32)
+    save_model(sure, path, {}, dtype="float32")
     return path

@@ -21,7 +21,7 @@ def blobs(seed, side=16):
 
 
 @given(sizes, st.integers(0, 10**6), st.sampled_from([0.5, 1.0, 1.386]))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 def test_the_window_holds_all_that_matters_and_the_bound_is_one(size, seed, offset):
     low_res = blobs(seed)
     frame = Frame(size, 64)
@@ -47,7 +47,9 @@ def test_nothing_there_is_an_empty_window_and_not_stable():
 
 def test_threads_come_back():
     before = torch.get_num_threads()
-    with pytest.raises(KeyError), one_thread():
+    with one_thread():
         assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(KeyError), one_thread():
         raise KeyError
     assert torch.get_num_threads() == before
