@@ -1,0 +1,186 @@
+"""One simulated annotator: leases tasks and clicks as a person would, with a cost in seconds for what they do.
+
+Cost model (SAM 2, section 5.1; EVA-VOS): 1 s to find an object, 1.5 s a click. A mask is accepted at IoU >= 0.85 with
+the truth, or after ten clicks. Objects are taken in order of prominence (area) until the image's time budget is spent.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.simulate.client import Json, Platform, PlatformError
+from backend.simulate.decoder import Decoded, Decoder, Image, Prompts
+from backend.simulate.truth import Truth
+from engine.masks import metrics, rle
+from engine.masks.clicks import next_click
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """How a simulated annotator works; seconds are simulated, not waited for."""
+
+    find_s: float = 1.0
+    click_s: float = 1.5
+    accept_iou: float = 0.85
+    max_clicks: int = 10
+    keep_iou: float = 0.75
+    image_budget_s: float = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What one task cost and gave."""
+
+    image_id: str
+    stage: int
+    human_masks: int
+    clicks: int
+    seconds_s: float
+    ious: tuple[float, ...]
+    proposals: int
+    proposals_kept: int
+
+
+def new_id() -> str:
+    """A UUIDv7, as the page makes them: sortable by time, unique without asking the server."""
+    millis = int(time.time() * 1000)
+    value = (millis << 80) | secrets.randbits(80)
+    value = value & ~(0xF << 76) | (0x7 << 76)
+    value = value & ~(0x3 << 62) | (0x2 << 62)
+    return str(uuid.UUID(int=value))
+
+
+class Annotator:
+    """Plays one dataset's queue; keeps the decoder of the model version in use."""
+
+    def __init__(self, platform: Platform, dataset_id: str, truth: Truth, person: Person) -> None:
+        self._platform = platform
+        self._dataset_id = dataset_id
+        self._truth = truth
+        self._person = person
+        self._decoder: Decoder | None = None
+
+    def next_task(self) -> Tally | None:
+        """Lease the next task, annotate and complete it; None when the queue is empty."""
+        response = self._platform.request("POST", "/api/tasks/lease", json={"dataset_id": self._dataset_id})
+        if response.status_code == 204:
+            return None
+        task: Json = response.json()
+        tally = self._annotate(task)
+        self._platform.post(f"/api/tasks/{task['id']}/complete", {"skipped": False, "seconds_s": tally.seconds_s})
+        return tally
+
+    def _annotate(self, task: Json) -> Tally:
+        person, image = self._person, task["image"]
+        prepared = self._decoder_for(task["model"]).open(self._embedding(image["id"], task["model"]))
+        objects = self._truth.masks(image["file_name"])
+        proposals = [mask for mask in task["masks"] if mask["status"] == "proposed"]
+        kept, seconds = self._judge(proposals, objects)
+        clicks, ious = 0, []
+        for target in objects:
+            if any(metrics.iou(target, mask) >= 0.5 for mask in kept):
+                continue
+            if seconds + person.find_s + person.click_s > person.image_budget_s:
+                break
+            done, used = self._segment(prepared, target)
+            cost = person.find_s + used * person.click_s
+            seconds, clicks = seconds + cost, clicks + used
+            if done.mask.any():  # an empty mask is nothing that a person would accept
+                self._save(task, done, used, cost)
+                ious.append(metrics.iou(target, done.mask))
+        return Tally(
+            image_id=image["id"],
+            stage=task["stage"],
+            human_masks=len(ious),
+            clicks=clicks,
+            seconds_s=seconds,
+            ious=tuple(ious),
+            proposals=len(proposals),
+            proposals_kept=len(kept),
+        )
+
+    def _judge(self, proposals: list[Json], objects: list[Mask]) -> tuple[list[Mask], float]:
+        """Keep the proposals that fit an object, delete the others at one click each."""
+        kept: list[Mask] = []
+        seconds = 0.0
+        for proposal in proposals:
+            mask = rle.decode(proposal["rle"])
+            if max((metrics.iou(mask, target) for target in objects), default=0.0) >= self._person.keep_iou:
+                kept.append(mask)
+                continue
+            self._platform.delete(f"/api/masks/{proposal['id']}", revision=proposal["revision"] + 1)
+            seconds += self._person.click_s
+        return kept, seconds
+
+    def _segment(self, image: Image, target: Mask) -> tuple[_Done, int]:
+        """Click until the mask is good enough; returns it with the number of clicks."""
+        prompts = Prompts()
+        current = np.zeros_like(target)
+        decoded: Decoded | None = None
+        for _ in range(self._person.max_clicks):
+            x, y, label = next_click(current, target)
+            prompts.points.append((float(x), float(y)))
+            prompts.labels.append(label)
+            decoded = image.predict(prompts)
+            prompts.previous, current = decoded.low_res, decoded.mask
+            if metrics.iou(target, current) >= self._person.accept_iou:
+                break
+        assert decoded is not None
+        return _Done(decoded, prompts), len(prompts.points)
+
+    def _save(self, task: Json, done: _Done, clicks: int, seconds_s: float) -> None:
+        points = zip(done.prompts.points, done.prompts.labels, strict=True)
+        self._platform.put(
+            f"/api/masks/{new_id()}",
+            {
+                "task_id": task["id"],
+                "image_id": task["image"]["id"],
+                "revision": 1,
+                "rle": rle.encode(done.mask),
+                "source": "model",
+                "model_id": task["model"]["id"],
+                "prompts": [{"type": "point", "x": x, "y": y, "label": label} for (x, y), label in points],
+                "candidate": done.decoded.candidate,
+                "num_clicks": clicks,
+                "seconds_s": seconds_s,
+                "predicted_iou": done.decoded.predicted_iou,
+            },
+        )
+
+    def _decoder_for(self, model: Json | None) -> Decoder:
+        if model is None:
+            raise PlatformError("The dataset has no active model. Activate one on the models page first.")
+        if self._decoder is None or self._decoder.model_id != model["id"]:
+            graphs = (self._platform.get_bytes(model[key]) for key in ("prepare_url", "decode_url"))
+            self._decoder = Decoder(model["id"], *graphs)
+        return self._decoder
+
+    def _embedding(self, image_id: str, model: Any) -> bytes:
+        """The image's embedding, waiting while it is being computed."""
+        for _ in range(1200):
+            try:
+                return self._platform.get_bytes(f"/api/images/{image_id}/embedding", encoder=model["encoder_sha256"])
+            except PlatformError as error:
+                if error.code != "not_ready":
+                    raise
+            time.sleep(0.25)
+        raise PlatformError(f"The embedding of image {image_id} never came. Is an embed worker running?")
+
+
+@dataclass(frozen=True)
+class _Done:
+    decoded: Decoded
+    prompts: Prompts
+
+    @property
+    def mask(self) -> Mask:
+        return self.decoded.mask

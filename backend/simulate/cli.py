@@ -1,0 +1,83 @@
+"""`maskloom simulate`: play annotators on a running platform and turn the loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backend.simulate.loop import Report
+
+
+def simulate(
+    data: Annotated[Path, typer.Argument(help="COCO folder with the ground truth: images/ and instances.json.")],
+    url: Annotated[str, typer.Option(help="The running platform.")] = "http://127.0.0.1:8000",
+    token: Annotated[str | None, typer.Option(envvar="MASKLOOM_TOKEN", help="An admin's API token.")] = None,
+    email: Annotated[str | None, typer.Option(help="Sign in instead of a token; asks for the password.")] = None,
+    images: Annotated[int, typer.Option(min=4, help="How many images to take.")] = 40,
+    rounds_stage1: Annotated[int, typer.Option(min=1, help="Rounds in stage 1.")] = 1,
+    rounds_stage2: Annotated[int, typer.Option(min=1, help="Rounds in stage 2.")] = 1,
+    annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
+    budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
+    seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for report.json and report.png.")] = Path("simulation"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Play annotators over HTTP against a running platform: stage 1, round, stage 2, round, stage 3, export."""
+    from backend.simulate import report as report_files
+    from backend.simulate.annotator import Person
+    from backend.simulate.client import Platform, PlatformError
+    from backend.simulate.loop import Loop, Plan
+    from backend.simulate.truth import Truth
+    from engine.errors import EngineError
+
+    console = Console(stderr=True)
+    plan = Plan(rounds_stage1=rounds_stage1, rounds_stage2=rounds_stage2, num_annotators=annotators)
+    try:
+        truth = Truth(data, images, seed)
+        with Platform(url, token) as platform, console.status("starting") as status:
+            if email:
+                platform.sign_in(
+                    email, os.environ.get("MASKLOOM_PASSWORD") or typer.prompt("Password", hide_input=True)
+                )
+            loop = Loop(platform, truth, plan, Person(image_budget_s=budget_s), status.update)
+            report = loop.run(f"{data.name} simulated {time.strftime('%Y-%m-%d %H:%M:%S')}")
+    except (PlatformError, EngineError) as error:
+        console.print(f"[red]error:[/red] {error}", highlight=False)
+        raise typer.Exit(1) from error
+    files = report_files.write(report, out)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=1))
+        return
+    Console().print(_table(report))
+    typer.echo(f"Written: {files[0]} and {files[1]}")
+
+
+def _table(report: Report) -> Table:
+    table = Table(title=f"{report.images} images in {report.wall_s / 60:.1f} minutes")
+    for column in (
+        "batch",
+        "stage",
+        "images",
+        "masks",
+        "s/mask",
+        "clicks/mask",
+        "masks/image",
+        "kept",
+        "mIoU@1",
+        "mIoU@5",
+    ):
+        table.add_column(column, justify="right")
+    for number, batch in enumerate(report.batches, 1):
+        after = (batch.round or {}).get("after") or {}
+        cells = (f"{batch.seconds_per_mask:.1f}", f"{batch.clicks_per_mask:.1f}", f"{batch.masks_per_image:.1f}")
+        scores = (f"{after.get(key, float('nan')):.3f}" for key in ("miou_1", "miou_5"))
+        kept = f"{batch.proposals_kept}/{batch.proposals}"
+        table.add_row(str(number), str(batch.stage), str(batch.images), str(batch.human_masks), *cells, kept, *scores)
+    return table

@@ -1,0 +1,71 @@
+"""The report of a simulated loop: `report.json` for programs, `report.png` for people."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from backend.simulate.loop import Batch, Report
+
+
+def write(report: Report, folder: Path) -> tuple[Path, Path]:
+    """Write both files below `folder`; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data, plot = folder / "report.json", folder / "report.png"
+    data.write_text(json.dumps(report.to_dict(), indent=1) + "\n")
+    _plot(report).savefig(plot, dpi=130)
+    return data, plot
+
+
+def _plot(report: Report) -> Figure:
+    mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    figure = Figure(figsize=(11, 6.5), layout="constrained")
+    axes = figure.subplots(2, 2)
+    batches = report.batches
+    labels = [f"batch {i + 1}\nstage {b.stage}" for i, b in enumerate(batches)]
+    _line(axes[0, 0], labels, [b.seconds_per_mask for b in batches], "Human seconds per mask", "#3b6fd4")
+    _line(
+        axes[0, 1], labels, [b.masks_per_image for b in batches], "Masks per image (kept proposals included)", "#2f9e6e"
+    )
+    rounds = [b.round for b in batches if b.round]
+    for key, colour in (("miou_1", "#c4622d"), ("miou_5", "#7a4fbf")):
+        values = [_metric(batches[0], "before", key), *(_metric(b, "after", key) for b in batches if b.round)]
+        names = ["start", *(f"round {r['number']}" for r in rounds)]
+        _line(
+            axes[1, 0],
+            names,
+            values,
+            "Held-out mIoU (of the round's candidate)",
+            colour,
+            key.replace("miou_", "clicks: "),
+        )
+    axes[1, 0].legend(frameon=False)
+    if report.generation:
+        levels = list(report.generation["precision"])
+        for key, shift, colour in (("precision", -0.2, "#3b6fd4"), ("recall", 0.2, "#2f9e6e")):
+            heights = [report.generation[key][level] for level in levels]
+            bars = axes[1, 1].bar([i + shift for i in range(len(levels))], heights, 0.38, color=colour, label=key)
+            axes[1, 1].bar_label(bars, fmt="%.2f")
+        axes[1, 1].set_xticks(range(len(levels)), [f"IoU {level}" for level in levels])
+        axes[1, 1].set_ylim(0, 1.08)
+        axes[1, 1].set_title(f"Stage 3 on {report.generation['images']} untouched images")
+        axes[1, 1].legend(frameon=False)
+    figure.suptitle(f"Simulated loop: {report.images} images, {report.wall_s / 60:.1f} minutes")
+    return figure
+
+
+def _metric(batch: Batch, when: str, key: str) -> float:
+    values = (batch.round or {}).get(when) or {}
+    return float(values.get(key, float("nan")))
+
+
+def _line(axis: mpl.axes.Axes, names: list[str], values: list[float], title: str, colour: str, label: str = "") -> None:
+    axis.plot(names, values, marker="o", color=colour, label=label)
+    for x, y in enumerate(values):
+        axis.annotate(f"{y:.2f}", (x, y), textcoords="offset points", xytext=(0, 7), ha="center")
+    axis.set_title(title)
+    axis.set_ylim(bottom=0)
+    axis.margins(y=0.2)
