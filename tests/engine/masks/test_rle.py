@@ -1,5 +1,8 @@
 """Our RLE against pycocotools, and damaged RLEs refused before anything reads them."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +11,9 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from engine.errors import FormatError
-from engine.masks import rle
+from engine.masks import metrics, rle
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "rle.json"
 
 shapes = st.tuples(st.integers(1, 24), st.integers(1, 24))
 masks = shapes.flatmap(lambda shape: hnp.arrays(np.bool_, shape))
@@ -140,3 +145,22 @@ def test_broken_rles_are_refused_with_the_reason(broken, reason):
 def test_only_masks_are_encoded(shape):
     with pytest.raises(FormatError):
         rle.encode(np.zeros(shape, dtype=bool))
+
+
+def test_the_pages_runs_are_ours():
+    """The page's own RLE is tested on the same file."""
+    for case in json.loads(GOLDEN.read_text())["masks"]:
+        mask = np.array([[cell == "1" for cell in row] for row in case["rows"]])
+        expected = {"size": case["size"], "counts": case["counts"]}
+        assert rle.encode(mask) == expected, case["name"]
+        assert np.array_equal(rle.decode(expected), mask), case["name"]
+        assert rle.area(expected) == case["area"], case["name"]
+        assert rle.coco_bbox_xywh(expected) == case["coco_bbox"], case["name"]
+
+
+def test_the_pages_overlaps_are_ours():
+    for pair in json.loads(GOLDEN.read_text())["pairs"]:
+        first, second = ({"size": pair["size"], "counts": pair[name]} for name in ("a", "b"))
+        assert metrics.pairwise_rle_iou([first], [second])[0, 0] == pytest.approx(pair["iou"])
+        assert rle.encode(rle.decode(first) | rle.decode(second))["counts"] == pair["union"]
+        assert rle.encode(rle.decode(first) & rle.decode(second))["counts"] == pair["intersection"]
