@@ -1,0 +1,1 @@
+"""Measuring models: interactive segmentation by simulated clicks and boxes, beside a classical baseline."""

@@ -1,0 +1,84 @@
+"""`maskloom evaluate`: click and box figures of a model on a COCO folder."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.evaluate.clicks import ClickReport
+
+LABELS = {
+    "box_miou": "mIoU from a box",
+    "noc85": "clicks to IoU 0.85 (at most 20)",
+    "grabcut_box_miou": "mIoU of cv2.grabCut from the same box",
+}
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", help="COCO folder: instances.json and images/.")],
+    model: Annotated[str, typer.Option(help="Model name, .safetensors or sam_vit_*.pth file.")] = "default",
+    clicks: Annotated[list[int] | None, typer.Option(help="mIoU after this many clicks; repeat for more.")] = None,
+    noc: Annotated[bool, typer.Option(help="Also count the clicks needed for IoU 0.85.")] = True,
+    grabcut: Annotated[bool, typer.Option("--grabcut", help="Also measure cv2.grabCut from the same boxes.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Use only the first images.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON, per-image values too.")] = False,
+) -> None:
+    """Measure a model by simulated clicks and boxes."""
+    from engine.errors import EngineError
+    from engine.evaluate.clicks import evaluate as run_evaluation
+    from engine.model.registry import load
+    from engine.train.data import CocoDataset
+
+    try:
+        sam = load(model)
+        dataset = CocoDataset(data)
+        for problem in dataset.problems:
+            typer.echo(problem, err=True)
+        with _progress_bar() as progress:
+            report = run_evaluation(
+                sam,
+                dataset.samples[:limit],
+                tuple(clicks or (1, 5)),
+                noc=noc,
+                grabcut=grabcut,
+                progress=progress,
+            )
+    except EngineError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        typer.echo(json.dumps(report.to_dict()))
+    else:
+        _print_table(report)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, where it does not mix with `--json`."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("evaluating", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_table(report: ClickReport) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{report.num_masks} masks on {len(report.images)} images")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in report.figures().items():
+        label = LABELS.get(name, f"mIoU after {name.removeprefix('miou_')} click(s)")
+        table.add_row(label, f"{value:.3f}")
+    Console().print(table)

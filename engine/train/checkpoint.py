@@ -1,0 +1,114 @@
+"""The training loop's own checkpoint: everything that a run needs to go on as if nothing had happened.
+
+Written beside its final name and renamed, so that a kill leaves the old file or the new one, never half of one.
+Finished models are saved by `engine.model.checkpoint`, not here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from engine.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from engine.model.sam import Sam
+    from engine.train.loop import TrainSettings
+
+FORMAT = 1
+# What may change between two starts of one run without making it another run.
+ADJUSTABLE = ("minutes", "checkpoint_every_s")
+
+
+@dataclass
+class TrainState:
+    """Where a run is: steps done, seconds spent, and the moving average of all weights and buffers."""
+
+    step: int
+    elapsed_s: float
+    average: dict[str, Tensor]
+
+    @classmethod
+    def start(cls, model: Sam) -> TrainState:
+        """At the beginning, averaging from the first weights."""
+        return cls(0, 0.0, {name: value.detach().clone() for name, value in model.state_dict().items()})
+
+    @torch.no_grad()
+    def update_average(self, model: Sam, decay: float) -> None:
+        """Move the average towards the current weights; early steps move it faster."""
+        decay = min(decay, (1 + self.step) / (10 + self.step))
+        for name, value in model.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    def use_average(self, model: Sam) -> None:
+        """Put the averaged weights into the model."""
+        model.load_state_dict(self.average)
+
+
+def save_state(
+    path: Path, settings: TrainSettings, state: TrainState, model: Sam, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write the checkpoint atomically."""
+    document = {
+        "format": FORMAT,
+        "settings": json.dumps(_comparable(settings), sort_keys=True),
+        "step": state.step,
+        "elapsed_s": state.elapsed_s,
+        "average": state.average,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+    }
+    partial = path.with_name(path.name + ".tmp")
+    with partial.open("wb") as file:
+        torch.save(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_state(path: Path, settings: TrainSettings, model: Sam, optimizer: torch.optim.Optimizer) -> TrainState:
+    """Put a checkpoint's weights, optimiser and random state back in place.
+
+    Raises `TrainingError` if the file is damaged or belongs to a run with other settings or another model.
+    """
+    advice = "delete it to start anew, or choose another folder"
+    try:
+        document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if document["format"] != FORMAT:
+            raise TrainingError(f"{path} was written by another version of the training loop; {advice}.")
+        before, now = json.loads(document["settings"]), json.loads(json.dumps(_comparable(settings)))
+        changed = sorted(name for name in now if before.get(name) != now[name])
+        if changed:
+            raise TrainingError(f"{path} belongs to a run with other settings ({', '.join(changed)}); {advice}.")
+        model.load_state_dict(document["model"])
+        optimizer.load_state_dict(document["optimizer"])
+        torch.set_rng_state(document["rng"])
+        return TrainState(int(document["step"]), float(document["elapsed_s"]), document["average"])
+    except TrainingError:
+        raise
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise TrainingError(f"{path} cannot be continued from ({error}); {advice}.") from error
+
+
+def average_of(path: Path) -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint: the model as it would be if the run ended there."""
+    if not path.is_file():
+        raise TrainingError(f"There is no training checkpoint at {path}.")
+    average: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    return average
+
+
+def _comparable(settings: TrainSettings) -> dict[str, Any]:
+    return {name: value for name, value in asdict(settings).items() if name not in ADJUSTABLE}

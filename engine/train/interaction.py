@@ -1,0 +1,136 @@
+"""One simulated interaction with the decoder: a first prompt, then corrective clicks, each answer scored.
+
+All prompts of all images of a batch go through the decoder together. Works on whole model inputs and on smaller crops
+of the model frame: positions are encoded as if the crop sat at `offset` in the full frame, so that a model trained on
+crops meets at full size the positions it knows.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from engine.train.clicks import next_click_training, sample_prompt
+from engine.train.losses import interaction_loss, mask_iou
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.model.mask_decoder import ImageFeatures
+    from engine.model.sam import Sam
+
+TOP_LEFT, BOTTOM_RIGHT, PADDING = 2.0, 3.0, -1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InteractionSettings:
+    """How annotators are simulated in training.
+
+    `length_weights[i]` is the probability (up to a factor) of i + 1 decoder calls for a mask. The paper makes 11; far
+    fewer fit a CPU. `no_click` is the chance that a later call gets no new point, only the mask fed back, and
+    `no_mask` that it gets the points but not the mask.
+    """
+
+    length_weights: tuple[float, ...] = (2.0, 2.0, 2.0, 1.5, 1.0, 1.0)
+    box_probability: float = 0.5
+    no_click: float = 0.1
+    no_mask: float = 0.1
+    iou_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Loss to differentiate (scalar) and figures for the log: mean IoU after the first and the last call."""
+
+    loss: Tensor
+    first_iou: float
+    last_iou: float
+    num_calls: int
+
+
+def prepare(model: Sam, embeddings: Tensor, offset: tuple[int, int] = (0, 0)) -> ImageFeatures:
+    """Image features of embeddings (B, C, g, g) whose crop starts at cell `offset` (x, y) of the full grid."""
+    encoder, decoder = model.prompt_encoder, model.mask_decoder
+    grid = embeddings.shape[-1]
+    steps = torch.arange(grid, dtype=torch.float32, device=embeddings.device) + 0.5
+    y, x = torch.meshgrid((steps + offset[1]) / encoder.grid, (steps + offset[0]) / encoder.grid, indexing="ij")
+    image_pe = encoder.pe_layer(torch.stack([x, y], dim=-1).reshape(-1, 2))
+    features: ImageFeatures = decoder.prepare(embeddings, image_pe, encoder.no_mask_embed.weight[0])
+    return features
+
+
+@contextmanager
+def grid_of(model: Sam, grid: int) -> Iterator[None]:
+    """Let the decoder lay out its masks for crops of `grid` cells while the context lasts, in all threads."""
+    decoder = model.mask_decoder
+    full, decoder.grid = decoder.grid, grid
+    try:
+        yield
+    finally:
+        decoder.grid = full
+
+
+def interact(
+    model: Sam,
+    embeddings: Tensor,
+    targets: Tensor,
+    image_index: Tensor,
+    generator: torch.Generator,
+    settings: InteractionSettings,
+    *,
+    offset: tuple[int, int] = (0, 0),
+) -> Interaction:
+    """Simulate annotators on N masks and sum the losses of every decoder call.
+
+    `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); `offset` in cells as in `prepare`.
+    The loss is the mean over masks and calls. The single-mask token learns from boxes and from every later call, the
+    three candidates from the first prompt: the tokens that answer these prompts when the model is used. For crops smaller
+    than the model's input, call it within `grid_of`.
+    """
+    features = prepare(model, embeddings, offset)
+    shift = torch.tensor(offset, dtype=torch.float32) * model.config.patch_size
+    points, labels, boxes, is_box = sample_prompt(targets, generator, box_probability=settings.box_probability)
+    coords, kinds = first_tokens(points, labels, boxes, is_box)
+    weights = torch.tensor(settings.length_weights, dtype=torch.float32)
+    num_calls = 1 + int(torch.multinomial(weights, 1, generator=generator))
+    previous: Tensor | None = None
+    losses: list[Tensor] = []
+    ious: list[float] = []
+    for call in range(num_calls):
+        sparse = model.prompt_encoder.point_tokens(coords + shift, kinds)
+        feed = previous is not None and bool(torch.rand(1, generator=generator) >= settings.no_mask)
+        prompt = model.prompt_encoder.mask_prompt(previous) if feed and previous is not None else None
+        logits, predicted = model.mask_decoder(features, sparse, image_index, prompt)
+        logits, predicted = logits.float(), predicted.float()
+        everyone = torch.ones_like(is_box)
+        first = call == 0
+        use_candidates, use_single = (everyone, is_box) if first else (~everyone, everyone)
+        masks, scores = interaction_loss(logits, predicted, targets, use_candidates, use_single)
+        losses.append((masks + settings.iou_weight * scores).mean())
+        previous = carried_mask(logits.detach(), predicted.detach(), ~is_box if first else ~everyone)
+        ious.append(float(mask_iou(previous[:, 0], targets).mean()))
+        if call + 1 < num_calls and torch.rand(1, generator=generator) >= settings.no_click:
+            clicks, click_labels = next_click_training(previous[:, 0], targets, generator)
+            coords = torch.cat([coords, clicks[:, None]], dim=1)
+            kinds = torch.cat([kinds, click_labels[:, None]], dim=1)
+    return Interaction(torch.stack(losses).mean(), ious[0], ious[-1], num_calls)
+
+
+def first_tokens(points: Tensor, labels: Tensor, boxes: Tensor, is_box: Tensor) -> tuple[Tensor, Tensor]:
+    """First prompts as two tokens each: a box's corners, or a point and the padding point -> (N, 2, 2), (N, 2)."""
+    as_points = torch.stack([points, torch.zeros_like(points)], dim=1)
+    point_labels = torch.stack([labels, torch.full_like(labels, PADDING)], dim=1)
+    corner_labels = torch.tensor([TOP_LEFT, BOTTOM_RIGHT]).expand_as(point_labels)
+    coords = torch.where(is_box[:, None, None], boxes.reshape(-1, 2, 2), as_points)
+    return coords, torch.where(is_box[:, None], corner_labels, point_labels)
+
+
+def carried_mask(logits: Tensor, predicted: Tensor, use_candidates: Tensor) -> Tensor:
+    """The mask fed back: the candidate of highest predicted IoU, or token 0 -> low_res logits (N, 1, h, w)."""
+    best = 1 + predicted[:, 1:].argmax(dim=1)
+    token = torch.where(use_candidates, best, torch.zeros_like(best))
+    return logits[torch.arange(len(logits)), token][:, None]
