@@ -143,6 +143,6 @@ def _for_prompts(values: Tensor, count: int, image_index: Tensor | None) -> Tens
 def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """(..., C) cells -> (..., 4, C') their four children, row by row."""
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    bias = None if layer.bias is None else layer.bias.repeat(4)
+    bias = None if layer.bias is None else torch.cat([layer.bias] * 4)
     children: Tensor = functional.linear(x, weight, bias)
     return children.reshape(*x.shape[:-1], 4, -1)

@@ -29,6 +29,7 @@ class Attention(nn.Module):
     def __init__(self, dim: int, num_heads: int, inner_dim: int) -> None:
         super().__init__()
         self.num_heads = num_heads
+        self.head_dim = inner_dim // num_heads
         self.q_proj = nn.Linear(dim, inner_dim)
         self.k_proj = nn.Linear(dim, inner_dim)
         self.v_proj = nn.Linear(dim, inner_dim)
@@ -39,8 +40,7 @@ class Attention(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention over already projected (N, L, inner_dim) queries, keys and values -> (N, L, dim)."""
-        heads = self.num_heads
-        head_dim = q.shape[-1] // heads
+        heads, head_dim = self.num_heads, self.head_dim
         q, k, v = (x.reshape(x.shape[0], -1, heads, head_dim).transpose(1, 2) for x in (q, k, v))
         out = functional.scaled_dot_product_attention(q, k, v, scale=head_dim**-0.5)
         merged: Tensor = self.out_proj(out.transpose(1, 2).flatten(2))
@@ -52,8 +52,7 @@ class Attention(nn.Module):
         The queries lie along the last axis, so that the softmax over so few keys still runs on long vectors: two and a
         half times as fast on a CPU as the fused kernel, which is made for the opposite case.
         """
-        heads = self.num_heads
-        head_dim = q.shape[-1] // heads
+        heads, head_dim = self.num_heads, self.head_dim
         columns = q.transpose(1, 2).reshape(q.shape[0], heads, head_dim, -1)
         k, v = (x.reshape(x.shape[0], -1, heads, head_dim).transpose(1, 2) for x in (k, v))
         weights = ((k * head_dim**-0.5) @ columns).softmax(dim=2)
