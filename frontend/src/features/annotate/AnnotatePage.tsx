@@ -1,4 +1,97 @@
-/** The annotation page of one dataset. */
+/** The annotation page of one dataset: `/datasets/:datasetId/annotate`, with `?image=` for a certain image. */
+import { useDisclosure } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
+import { useEffect, useState } from "react";
+import { useParams, useSearchParams } from "react-router";
+import { ApiError } from "../../api/problem";
+import { useUser } from "../../api/session";
+import classes from "./annotate.module.css";
+import { SessionContext, useSession, useSessionState } from "./context";
+import { exposeHandle } from "./debug";
+import { Blank } from "./parts/Blank";
+import { Canvas } from "./parts/Canvas";
+import { LeaseDialog, SignInDialog, StuckDialog } from "./parts/Dialogs";
+import { HelpDialog } from "./parts/HelpDialog";
+import { MaskPanel } from "./parts/MaskPanel";
+import { Candidates, TopNotices } from "./parts/Overlays";
+import { Toolbar } from "./parts/Toolbar";
+import { TopBar } from "./parts/TopBar";
+import { AnnotateSession } from "./session/session";
+import { useShortcuts } from "./useShortcuts";
+
+const notify = (message: string, kind: "info" | "error") =>
+  void notifications.show({
+    id: message,
+    message,
+    color: kind === "error" ? "red" : "blue",
+    autoClose: kind === "error" ? 8_000 : 4_000,
+  });
+
+function useAnnotateSession(datasetId: string, userId: string, imageId: string | null): AnnotateSession | null {
+  const [session, setSession] = useState<AnnotateSession | null>(null);
+  useEffect(() => {
+    const created = new AnnotateSession({ datasetId, userId, notify });
+    const hideHandle = exposeHandle(created);
+    setSession(created);
+    void created.open(imageId);
+    return () => {
+      hideHandle();
+      created.dispose();
+    };
+  }, [datasetId, userId, imageId]);
+  return session;
+}
+
 export function AnnotatePage() {
-  return null;
+  const { datasetId = "" } = useParams();
+  const [search] = useSearchParams();
+  const user = useUser();
+  const session = useAnnotateSession(datasetId, user.id, search.get("image"));
+  if (!session) return null;
+  return (
+    <SessionContext value={session}>
+      <Workplace datasetId={datasetId} />
+    </SessionContext>
+  );
+}
+
+function Workplace({ datasetId }: { datasetId: string }) {
+  const session = useSession();
+  const phase = useSessionState((s) => s.phase);
+  const [help, { open: openHelp, close: closeHelp }] = useDisclosure(false);
+  useShortcuts(session, openHelp);
+  // Between two images the last one stays on screen, locked, so that nothing jumps.
+  const between = useSessionState((s) => s.phase === "loading" && s.task !== null);
+  const working = phase === "working" || phase === "finishing" || between;
+  return (
+    <>
+      {working ? (
+        <div className={classes.page} onPointerMove={() => session.noteActivity()}>
+          <TopBar onHelp={openHelp} />
+          <Toolbar />
+          <div className={classes.canvas}>
+            <Canvas />
+            <TopNotices />
+            <Candidates />
+          </div>
+          <MaskPanel />
+        </div>
+      ) : (
+        <Blank datasetId={datasetId} />
+      )}
+      <HelpDialog opened={help} onClose={closeHelp} />
+      <Trouble />
+    </>
+  );
+}
+
+/** At most one dialog: whoever is signed out can decide nothing else. */
+function Trouble() {
+  const save = useSessionState((s) => s.save);
+  const error = useSessionState((s) => s.error);
+  const leaseLost = useSessionState((s) => s.leaseLost);
+  if (save.status === "signed_out" || (error instanceof ApiError && error.status === 401)) return <SignInDialog />;
+  if (leaseLost) return <LeaseDialog />;
+  const stuck = save.stuck[0];
+  return stuck ? <StuckDialog key={`${stuck.write.maskId} ${stuck.write.revision}`} stuck={stuck} /> : null;
 }

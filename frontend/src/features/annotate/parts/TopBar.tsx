@@ -1,0 +1,92 @@
+/** Which image, how many are left, whether it is saved, and the way on. */
+import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
+import { IconArrowRight, IconCheck, IconKeyboard, IconPlayerSkipForward } from "@tabler/icons-react";
+import { draftShape } from "../../../editor/document";
+import { plural } from "../../../lib/format";
+import classes from "../annotate.module.css";
+import { useSession, useSessionState } from "../context";
+import { keepFocus } from "./keep";
+import { SaveStatus } from "./SaveStatus";
+
+export function TopBar({ onHelp }: { onHelp: () => void }) {
+  const session = useSession();
+  const task = useSessionState((s) => s.task);
+  const phase = useSessionState((s) => s.phase);
+  const acceptable = useSessionState((s) => s.doc.draft !== null && draftShape(s.doc.draft) !== null);
+  if (!task) return null;
+  const { image, stage, remaining, returned_reasons: reasons } = task;
+  const busy = phase !== "working";
+  return (
+    <header className={classes.top}>
+      <Group gap={8} wrap="nowrap" style={{ minWidth: 0, flex: 1 }}>
+        <Text fw={600} size="sm" truncate title={image.file_name}>
+          {image.file_name}
+        </Text>
+        <Text size="xs" c="var(--ink-soft)" className="tabular" style={{ whiteSpace: "nowrap" }}>
+          {image.width} × {image.height}
+        </Text>
+        <Badge color="gray">Stage {stage}</Badge>
+        {image.split === "heldout" && (
+          <Tooltip label="Masks of this image measure the models; they are not trained on.">
+            <Badge color="grape">Held out</Badge>
+          </Tooltip>
+        )}
+        {reasons.length > 0 && (
+          <Tooltip label={reasons.join(" · ")} multiline maw={360}>
+            <Badge color="orange">Sent back: {reasons[0]}</Badge>
+          </Tooltip>
+        )}
+      </Group>
+      <Text size="xs" c="var(--ink-soft)" className="tabular" data-testid="remaining" style={{ whiteSpace: "nowrap" }}>
+        {plural(remaining, "image")} left
+      </Text>
+      <SaveStatus />
+      <Button
+        {...keepFocus}
+        leftSection={<IconCheck size={16} />}
+        disabled={!acceptable}
+        onClick={() => session.accept()}
+        data-testid="accept"
+        title="Enter"
+      >
+        Accept
+      </Button>
+      <Button
+        {...keepFocus}
+        variant="default"
+        leftSection={<IconPlayerSkipForward size={16} />}
+        disabled={busy}
+        onClick={() => void session.finish(true)}
+        data-testid="skip"
+        title="S"
+      >
+        Skip
+      </Button>
+      <Button
+        {...keepFocus}
+        variant="light"
+        rightSection={<IconArrowRight size={16} />}
+        disabled={busy}
+        loading={phase === "finishing"}
+        onClick={() => void session.finish(false)}
+        data-testid="next-image"
+        title="D"
+      >
+        Next image
+      </Button>
+      <Tooltip label="Shortcuts (?)">
+        <ActionIcon
+          {...keepFocus}
+          variant="subtle"
+          color="gray"
+          size={34}
+          aria-label="Shortcuts"
+          onClick={onHelp}
+          data-testid="help"
+        >
+          <IconKeyboard size={20} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
+    </header>
+  );
+}

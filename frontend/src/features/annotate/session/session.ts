@@ -1,0 +1,257 @@
+/**
+ * One annotator at work on one dataset: leases images, opens them in the editor, has drafts decoded and masks saved, and moves on.
+ * The page shows `store` and calls the methods; nothing here knows React.
+ */
+import { createStore } from "zustand/vanilla";
+import { messageOf } from "../../../api/problem";
+import type { Task } from "../../../api/types";
+import { accept, cancelDraft, cycle, remove } from "../../../editor/actions";
+import { EditorController } from "../../../editor/controller";
+import { awaitsAnswer, type Doc, isTouched } from "../../../editor/document";
+import { completeTask, leaseTask } from "../http";
+import { uuid7 } from "../ids";
+import type { Stuck } from "../sync/queue";
+import { type Hold, hold } from "../sync/tabs";
+import { WorkClock } from "./clock";
+import { Decoding } from "./decoding";
+import { ObjectTimer } from "./hint";
+import { loadImage } from "./image";
+import { Lease } from "./lease";
+import { watchDataset } from "./live";
+import { Saving } from "./saving";
+import { INITIAL, type SessionState } from "./state";
+
+export type SessionOptions = {
+  readonly datasetId: string;
+  readonly userId: string;
+  notify(message: string, kind: "info" | "error"): void;
+};
+
+export class AnnotateSession {
+  readonly store = createStore<SessionState>(() => INITIAL);
+  readonly editor: EditorController;
+  private readonly clock = new WorkClock();
+  private readonly decoding: Decoding;
+  private readonly lease: Lease;
+  private saving: Saving | null = null;
+  private tab: Hold | null = null;
+  private acceptWhenAnswered = false;
+  private readonly objectTimer = new ObjectTimer();
+  private readonly ticker: ReturnType<typeof setInterval>;
+  private readonly stopEvents: () => void;
+  private disposed = false;
+
+  constructor(private readonly options: SessionOptions) {
+    this.editor = new EditorController({
+      onChange: () => this.showEditor(),
+      onEdit: (before, after) => this.edited(before, after),
+      onHover: (point) => this.decoding.hover(point),
+      figures: () => ({ modelId: this.state.model?.id ?? null, seconds: this.clock.lapSeconds }),
+      newId: () => uuid7(),
+    });
+    this.decoding = new Decoding(this.editor, {
+      onDecoder: (decoder) => this.set({ decoder }),
+      onDecoded: (result) => this.set({ decodeMs: result.decodeMs }),
+      onAnswered: () => this.acceptWhenAnswered && this.accept(),
+      onFailure: (message) => this.options.notify(message, "error"),
+    });
+    this.lease = new Lease({
+      onLost: () => this.loseLease(),
+      onModel: (id) => this.set({ newModel: id !== null && id !== this.state.model?.id }),
+    });
+    this.ticker = setInterval(() => this.tick(), 1_000);
+    this.stopEvents = watchDataset(options.datasetId, {
+      onModelActivated: () => void this.lease.beat(),
+      onEmbedded: (id) => (id === null || id === this.state.task?.image.id) && this.decoding.nudge(),
+    });
+  }
+
+  get state(): SessionState {
+    return this.store.getState();
+  }
+
+  /** Opens a certain image, or whichever is next. `takeOver` takes it from another tab. */
+  async open(imageId: string | null, takeOver = false): Promise<void> {
+    this.leave();
+    // Until the next image is here, nothing may be drawn on the old one.
+    this.editor.locked = true;
+    this.set({ ...this.kept(), phase: "loading" });
+    try {
+      const saving = await this.startSaving();
+      const task = await leaseTask(this.options.datasetId, imageId);
+      if (this.disposed) return;
+      if (!task) return this.set({ phase: "nothing_left" });
+      this.set({ task, model: task.model });
+      this.tab = await hold(`maskloom-image-${task.image.id}`, takeOver, () => this.loseTab());
+      if (!this.tab) return this.set({ phase: "other_tab" });
+      const [doc, image] = await Promise.all([saving.docOf(task), loadImage(task.image)]);
+      if (this.disposed) return this.tab.release();
+      this.begin(task, doc, image);
+    } catch (error) {
+      this.set({ phase: "failed", error });
+    }
+  }
+
+  private begin(task: Task, doc: Doc, image: HTMLImageElement): void {
+    this.editor.locked = false;
+    this.editor.open(doc, image);
+    this.clock.reset();
+    this.lease.keep(task);
+    this.set({ phase: "working", leaseLost: false });
+    void this.decoding.open(task.model, task.image);
+  }
+
+  /** The draft becomes a mask, now or as soon as its answer is here. */
+  accept(): void {
+    const { draft } = this.editor.doc;
+    this.acceptWhenAnswered = awaitsAnswer(draft) && this.state.decoder.kind === "ready";
+    if (!draft || this.acceptWhenAnswered) return;
+    const figures = { modelId: this.state.model?.id ?? null, seconds: this.clock.lapSeconds };
+    if (this.editor.apply(accept(figures))) this.clock.lap();
+    else this.options.notify("There is no mask to accept yet: click on the object or use the brush.", "info");
+  }
+
+  /** Deletes the mask that is taken up, or drops the draft. */
+  deleteCurrent(): void {
+    const { draft } = this.editor.doc;
+    if (draft?.base) this.delete(draft.base.id);
+    else this.editor.apply(cancelDraft);
+  }
+
+  delete(maskId: string): void {
+    this.editor.highlight(null);
+    this.editor.apply(remove(maskId));
+  }
+
+  cycle(step: 1 | -1): void {
+    this.editor.apply(cycle(step));
+  }
+
+  /** Done with the image (or not for us): saves what waits, tells the server, opens the next. */
+  async finish(skipped: boolean): Promise<void> {
+    const { task, phase } = this.state;
+    if (!task || !this.saving || phase !== "working") return;
+    if (isTouched(this.editor.doc.draft)) {
+      return this.options.notify(
+        "One mask is still open: accept it with Enter or clear it with Esc, then go on.",
+        "info",
+      );
+    }
+    this.set({ phase: "finishing" });
+    try {
+      if (!(await this.saving.queue.drained(task.image.id))) {
+        this.set({ phase: "working" });
+        return this.options.notify(
+          "Some masks of this image are not saved yet. Go on once they are; nothing is lost.",
+          "error",
+        );
+      }
+      await completeTask(task.id, skipped, Math.round(this.clock.totalSeconds * 10) / 10);
+    } catch (error) {
+      this.set({ phase: "working" });
+      return this.options.notify(messageOf(error), "error");
+    }
+    await this.open(null);
+  }
+
+  /** Leases the same image again: with the new model, or after the lease was lost. */
+  reopen(takeOver = false): Promise<void> {
+    return this.open(this.state.task?.image.id ?? null, takeOver);
+  }
+
+  /** Goes on with the active model on the open image; masks, draft and undo stay. */
+  async switchModel(): Promise<void> {
+    const { task } = this.state;
+    if (!task) return;
+    try {
+      const fresh = await leaseTask(this.options.datasetId, task.image.id);
+      if (!fresh || this.state.task?.id !== fresh.id) return;
+      this.set({ task: { ...task, model: fresh.model }, model: fresh.model, newModel: false });
+      void this.decoding.open(fresh.model, fresh.image);
+    } catch (error) {
+      this.options.notify(messageOf(error), "error");
+    }
+  }
+
+  async keepMine(stuck: Stuck): Promise<void> {
+    await this.saving?.queue.keepMine(stuck);
+  }
+
+  async takeTheirs(stuck: Stuck): Promise<void> {
+    await this.saving?.takeTheirs(this.editor, this.state.task, stuck);
+  }
+
+  /** Tries again what waits for the network or for a sign-in. */
+  retry(): void {
+    if (this.state.phase === "failed") void this.open(null);
+    this.saving?.queue.flush();
+    this.decoding.nudge();
+    void this.lease.beat();
+  }
+
+  noteActivity(): void {
+    this.clock.note();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.leave();
+    this.decoding.dispose();
+    this.saving?.dispose();
+    this.stopEvents();
+    clearInterval(this.ticker);
+  }
+
+  private async startSaving(): Promise<Saving> {
+    this.saving ??= await Saving.start(this.options.userId, (save) => this.set({ save }));
+    return this.saving;
+  }
+
+  private leave(): void {
+    this.lease.drop();
+    this.decoding.close();
+    this.tab?.release();
+    this.tab = null;
+  }
+
+  private edited(before: Doc, after: Doc): void {
+    const { task } = this.state;
+    if (task) this.saving?.record(task, before, after);
+    // Answers keep the prompts they answer; anything else is a change of mind.
+    if (before.draft?.prompts !== after.draft?.prompts) this.acceptWhenAnswered = false;
+    this.decoding.answer();
+  }
+
+  private loseLease(): void {
+    this.lease.drop();
+    this.editor.locked = true;
+    this.set({ leaseLost: true });
+  }
+
+  private loseTab(): void {
+    if (this.disposed || !this.tab) return;
+    this.leave();
+    this.editor.locked = true;
+    this.set({ phase: "other_tab" });
+  }
+
+  private tick(): void {
+    const hint = this.objectTimer.overdue(this.editor.doc.draft?.id ?? null);
+    if (hint !== this.state.hint) this.set({ hint });
+  }
+
+  private showEditor(): void {
+    const { doc, tool, radius, opacity, masksVisible, canUndo, canRedo } = this.editor;
+    this.set({ doc, tool, radius, opacity, masksVisible, canUndo, canRedo });
+  }
+
+  /** What outlives a change of image. */
+  private kept(): SessionState {
+    const { save, tool, radius, opacity, masksVisible, task, model } = this.state;
+    return { ...INITIAL, save, tool, radius, opacity, masksVisible, task, model };
+  }
+
+  private set(change: Partial<SessionState>): void {
+    this.store.setState(change);
+  }
+}

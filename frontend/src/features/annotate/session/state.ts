@@ -1,0 +1,56 @@
+/** What the page shows of a session; one value, replaced on every change. */
+import type { Model, Task } from "../../../api/types";
+import { type Doc, emptyDoc } from "../../../editor/document";
+import type { ToolName } from "../../../editor/tools/tool";
+import type { SaveState } from "../sync/queue";
+
+export type DecoderState =
+  /** The dataset has no model. */
+  | { readonly kind: "none" }
+  /** The server is embedding the image. */
+  | { readonly kind: "waiting"; readonly since: number }
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready"; readonly threads: number }
+  | { readonly kind: "failed"; readonly message: string };
+
+export type SessionState = {
+  readonly phase: "loading" | "working" | "finishing" | "nothing_left" | "other_tab" | "failed";
+  readonly error: unknown;
+  readonly task: Task | null;
+  readonly model: Model | null;
+  /** The server has a newer model than the one in use. */
+  readonly newModel: boolean;
+  readonly leaseLost: boolean;
+  readonly decoder: DecoderState;
+  readonly decodeMs: number | null;
+  readonly save: SaveState;
+  /** The open object has taken longer than an object should. */
+  readonly hint: boolean;
+  readonly doc: Doc;
+  readonly tool: ToolName;
+  readonly radius: number;
+  readonly opacity: number;
+  readonly masksVisible: boolean;
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+};
+
+export const INITIAL: SessionState = {
+  phase: "loading",
+  error: null,
+  task: null,
+  model: null,
+  newModel: false,
+  leaseLost: false,
+  decoder: { kind: "none" },
+  decodeMs: null,
+  save: { status: "saved", pending: 0, message: "", stuck: [] },
+  hint: false,
+  doc: emptyDoc({ h: 1, w: 1 }),
+  tool: "prompt",
+  radius: 8,
+  opacity: 0.4,
+  masksVisible: true,
+  canUndo: false,
+  canRedo: false,
+};
