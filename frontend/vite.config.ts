@@ -32,7 +32,8 @@ export default defineConfig({
     chunkSizeWarningLimit: 900,
   },
   test: {
-    environment: "happy-dom",
+    // A test that needs a document says so itself: `// @vitest-environment happy-dom`.
+    environment: "node",
     include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
   },

@@ -26,8 +26,36 @@ function readDocument() {
   }
 }
 
+/** Answers always hold every field; only what is sent may leave out a field that has a default. */
+function requireAnswerFields(document) {
+  const schemas = document.components?.schemas ?? {};
+  const seen = new Set();
+  const visit = (node) => {
+    if (typeof node !== "object" || node === null) return;
+    const name = typeof node.$ref === "string" ? node.$ref.split("/").at(-1) : undefined;
+    if (name && schemas[name] && !seen.has(name)) {
+      seen.add(name);
+      if (schemas[name].properties && name !== "Problem")
+        schemas[name].required = Object.keys(schemas[name].properties);
+      visit(schemas[name]);
+    }
+    Object.values(node).forEach(visit);
+  };
+  for (const path of Object.values(document.paths)) {
+    for (const operation of Object.values(path)) visit(operation.responses);
+  }
+  return document;
+}
+
 const HEADER = "/** Generated from the backend's OpenAPI document by `npm run api`. Do not edit. */\n\n";
-const text = HEADER + astToString(await openapiTS(JSON.parse(readDocument()), { emptyObjectsUnknown: true }));
+const text =
+  HEADER +
+  astToString(
+    await openapiTS(requireAnswerFields(JSON.parse(readDocument())), {
+      emptyObjectsUnknown: true,
+      defaultNonNullable: false,
+    }),
+  );
 
 if (process.argv.includes("--check")) {
   if (readFileSync(target, "utf8") !== text) {

@@ -1,4 +1,5 @@
 /** Entry: styles first, then the app. */
+import "@fontsource-variable/inter";
 import "@mantine/core/styles.layer.css";
 import "@mantine/notifications/styles.layer.css";
 import "@mantine/dropzone/styles.layer.css";

@@ -158,3 +158,11 @@ export const jobQuery = (jobId: string) =>
     queryKey: keys.job(jobId),
     queryFn: ({ signal }) => unwrap(api.GET("/api/jobs/{job_id}", { params: { path: { job_id: jobId } }, signal })),
   });
+
+export const imageMasksQuery = (imageId: string) =>
+  queryOptions({
+    queryKey: keys.imageMasks(imageId),
+    queryFn: async ({ signal }) =>
+      (await unwrap(api.GET("/api/images/{image_id}/masks", { params: { path: { image_id: imageId } }, signal })))
+        .items,
+  });

@@ -1,6 +1,66 @@
 /** Generated from the backend's OpenAPI document by `npm run api`. Do not edit. */
 
 export interface paths {
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is the process alive
+         * @description Says ok as long as the process answers.
+         */
+        get: operations["health_healthz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is everything the platform needs there
+         * @description Database, Redis, storage and a worker for every queue; 503 if any is missing.
+         */
+        get: operations["health_readyz"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Figures for Prometheus
+         * @description Requests and job runs of this process, and the jobs in the database.
+         */
+        get: operations["health_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/session": {
         parameters: {
             query?: never;
@@ -8,13 +68,22 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Me */
-        get: operations["me_api_session_get"];
+        /**
+         * Who is signed in
+         * @description The signed-in user; 401 for a stranger.
+         */
+        get: operations["accounts_read_session"];
         put?: never;
-        /** Sign In */
-        post: operations["sign_in_api_session_post"];
-        /** Out */
-        delete: operations["out_api_session_delete"];
+        /**
+         * Sign in
+         * @description Sets the session cookie.
+         */
+        post: operations["accounts_sign_in"];
+        /**
+         * Sign out
+         * @description Ends this sign-in, if there is one.
+         */
+        delete: operations["accounts_sign_out"];
         options?: never;
         head?: never;
         patch?: never;
@@ -29,8 +98,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Pw */
-        post: operations["pw_api_session_password_post"];
+        /**
+         * Change one's password
+         * @description Ends the user's other sign-ins.
+         */
+        post: operations["accounts_change_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -44,11 +116,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Users */
-        get: operations["users_api_users_get"];
+        /**
+         * List users
+         * @description Everybody, active or not.
+         */
+        get: operations["accounts_list_users"];
         put?: never;
-        /** Mkuser */
-        post: operations["mkuser_api_users_post"];
+        /**
+         * Create a user
+         * @description The one-time password is in this answer only.
+         */
+        post: operations["accounts_create_user"];
         delete?: never;
         options?: never;
         head?: never;
@@ -68,8 +146,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Chuser */
-        patch: operations["chuser_api_users__user_id__patch"];
+        /**
+         * Change a user
+         * @description Name, role, active. The last admin can be neither demoted nor deactivated.
+         */
+        patch: operations["accounts_update_user"];
         trace?: never;
     };
     "/api/users/{user_id}/reset-password": {
@@ -81,8 +162,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reset */
-        post: operations["reset_api_users__user_id__reset_password_post"];
+        /**
+         * Give a user a new one-time password
+         * @description Ends every sign-in of the user.
+         */
+        post: operations["accounts_reset_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -96,11 +180,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tokens */
-        get: operations["tokens_api_tokens_get"];
+        /**
+         * List one's API tokens
+         * @description Without their secrets.
+         */
+        get: operations["accounts_list_tokens"];
         put?: never;
-        /** Mktoken */
-        post: operations["mktoken_api_tokens_post"];
+        /**
+         * Create an API token
+         * @description The secret is in this answer only.
+         */
+        post: operations["accounts_create_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -117,8 +207,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Deltoken */
-        delete: operations["deltoken_api_tokens__token_id__delete"];
+        /**
+         * Delete an API token
+         * @description It stops working at once.
+         */
+        delete: operations["accounts_delete_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -131,11 +224,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Datasets */
-        get: operations["datasets_api_datasets_get"];
+        /**
+         * List datasets
+         * @description By name, with their counts.
+         */
+        get: operations["datasets_list_datasets"];
         put?: never;
-        /** Mkds */
-        post: operations["mkds_api_datasets_post"];
+        /**
+         * Create a dataset
+         * @description Empty, in stage 1, with the default model if there is one.
+         */
+        post: operations["datasets_create_dataset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -149,16 +248,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Getds */
-        get: operations["getds_api_datasets__dataset_id__get"];
+        /**
+         * Read a dataset
+         * @description With its counts.
+         */
+        get: operations["datasets_read_dataset"];
         put?: never;
         post?: never;
-        /** Delds */
-        delete: operations["delds_api_datasets__dataset_id__delete"];
+        /**
+         * Delete a dataset
+         * @description With its images, masks, rounds and exports. There is no way back.
+         */
+        delete: operations["datasets_delete_dataset"];
         options?: never;
         head?: never;
-        /** Patchds */
-        patch: operations["patchds_api_datasets__dataset_id__patch"];
+        /**
+         * Change a dataset
+         * @description Name, description, review and policy; what is left out stays.
+         */
+        patch: operations["datasets_update_dataset"];
         trace?: never;
     };
     "/api/datasets/{dataset_id}/imports": {
@@ -170,8 +278,13 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Imp */
-        post: operations["imp_api_datasets__dataset_id__imports_post"];
+        /**
+         * Upload images, archives of images, or COCO files
+         * @description Files wait in quarantine until the returned job has decoded them; its result says what went in and what did not.
+         *
+         *     `result` is `{accepted, duplicates, masks, refused: [{name, reason}]}`.
+         */
+        post: operations["datasets_upload_files"];
         delete?: never;
         options?: never;
         head?: never;
@@ -187,8 +300,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Impf */
-        post: operations["impf_api_datasets__dataset_id__imports_folder_post"];
+        /**
+         * Import a folder of the server
+         * @description Only below the folders that MASKLOOM_IMPORT_ROOTS names.
+         */
+        post: operations["datasets_import_folder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -202,8 +318,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Images */
-        get: operations["images_api_datasets__dataset_id__images_get"];
+        /**
+         * List images
+         * @description In order of import. `broken` are those that cannot be embedded.
+         */
+        get: operations["datasets_list_images"];
         put?: never;
         post?: never;
         delete?: never;
@@ -219,12 +338,18 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Image */
-        get: operations["image_api_images__image_id__get"];
+        /**
+         * Read an image
+         * @description What is known of it; the pixels are at `url`.
+         */
+        get: operations["datasets_read_image"];
         put?: never;
         post?: never;
-        /** Delimage */
-        delete: operations["delimage_api_images__image_id__delete"];
+        /**
+         * Delete an image
+         * @description With its masks. There is no way back.
+         */
+        delete: operations["datasets_delete_image"];
         options?: never;
         head?: never;
         patch?: never;
@@ -237,8 +362,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Imgfile */
-        get: operations["imgfile_api_images__image_id__file_get"];
+        /**
+         * Download an image
+         * @description Upright, in a format browsers show. Never changes under this address.
+         */
+        get: operations["datasets_read_image_file"];
         put?: never;
         post?: never;
         delete?: never;
@@ -254,42 +382,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Thumb */
-        get: operations["thumb_api_images__image_id__thumbnail_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/images/{image_id}/embedding": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Emb */
-        get: operations["emb_api_images__image_id__embedding_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/images/{image_id}/masks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Imasks */
-        get: operations["imasks_api_images__image_id__masks_get"];
+        /**
+         * Download a thumbnail
+         * @description A JPEG whose long side is at most 320 pixels.
+         */
+        get: operations["datasets_read_thumbnail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -305,11 +402,19 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Models */
-        get: operations["models_api_models_get"];
+        /**
+         * List model versions
+         * @description Newest first.
+         */
+        get: operations["models_list_models"];
         put?: never;
-        /** Upmodel */
-        post: operations["upmodel_api_models_post"];
+        /**
+         * Upload a checkpoint
+         * @description The file waits in quarantine until the returned job has checked it; its result names the model version.
+         *
+         *     A file that is no usable checkpoint fails the job with the reason and leaves nothing behind.
+         */
+        post: operations["models_upload_model"];
         delete?: never;
         options?: never;
         head?: never;
@@ -323,8 +428,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Model */
-        get: operations["model_api_models__model_id__get"];
+        /**
+         * Read a model version
+         * @description Its encoder, decoder, figures, and where its graphs are.
+         */
+        get: operations["models_read_model"];
         put?: never;
         post?: never;
         delete?: never;
@@ -342,8 +450,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Act */
-        post: operations["act_api_models__model_id__activate_post"];
+        /**
+         * Use a model version in a dataset
+         * @description Open pages take it over at their next image. A version with another encoder has the images embedded again.
+         */
+        post: operations["models_activate_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/embed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Embed what a dataset lacks, broken images again included
+         * @description Happens by itself after an import or an activation; this is for images that could not be embedded then.
+         */
+        post: operations["models_embed_dataset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -357,8 +488,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Prep */
-        get: operations["prep_api_models__model_id__prepare_onnx_get"];
+        /**
+         * Download the once-per-image graph
+         * @description Turns an embedding into all that the decoder can know before a prompt.
+         */
+        get: operations["models_read_prepare"];
         put?: never;
         post?: never;
         delete?: never;
@@ -374,8 +508,31 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Dec */
-        get: operations["dec_api_models__model_id__decode_onnx_get"];
+        /**
+         * Download the per-click graph
+         * @description Turns prompts into low_res logits and predicted IoU.
+         */
+        get: operations["models_read_decode"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/{image_id}/embedding": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an image's embedding
+         * @description A safetensors file (see `engine/predict/embedding.py`). 409 `not_ready` while it is being made: ask again.
+         */
+        get: operations["models_read_embedding"];
         put?: never;
         post?: never;
         delete?: never;
@@ -393,8 +550,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lease */
-        post: operations["lease_api_tasks_lease_post"];
+        /**
+         * Get an image to annotate
+         * @description The task held already, else the next free one. Nobody else gets it while the lease is renewed.
+         */
+        post: operations["annotation_lease_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a task
+         * @description The image, the model in use, and the masks there are.
+         */
+        get: operations["annotation_read_task"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -410,8 +590,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Beat */
-        post: operations["beat_api_tasks__task_id__heartbeat_post"];
+        /**
+         * Renew the lease on a task
+         * @description Send one a minute. 409 `lease_lost` when the lease ran out; what was saved is kept.
+         */
+        post: operations["annotation_renew_lease"];
         delete?: never;
         options?: never;
         head?: never;
@@ -427,8 +610,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Complete */
-        post: operations["complete_api_tasks__task_id__complete_post"];
+        /**
+         * Finish or skip an image
+         * @description Proposals still there count as accepted, unless the image is skipped. Sending it twice changes nothing.
+         */
+        post: operations["annotation_complete_task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -444,8 +630,31 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Release */
-        post: operations["release_api_tasks__task_id__release_post"];
+        /**
+         * Give a task back
+         * @description The image goes back to the queue with the masks it has.
+         */
+        post: operations["annotation_release_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/images/{image_id}/masks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List an image's masks
+         * @description In the order they were made, proposals and rejected ones included.
+         */
+        get: operations["annotation_list_masks"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -459,13 +668,45 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Mask */
-        get: operations["mask_api_masks__mask_id__get"];
-        /** Putmask */
-        put: operations["putmask_api_masks__mask_id__put"];
+        /**
+         * Read a mask
+         * @description With everything needed to replay it.
+         */
+        get: operations["annotation_read_mask"];
+        /**
+         * Save a mask
+         * @description Idempotent: the id and the revision are made by the client, so any write may be sent again.
+         *
+         *     409 `stale_revision` comes with the stored mask in `current`, `lease_lost` when somebody else has the image now,
+         *     `id_taken` when the id belongs to a mask of another image.
+         */
+        put: operations["annotation_put_mask"];
         post?: never;
-        /** Delmask */
-        delete: operations["delmask_api_masks__mask_id__delete"];
+        /**
+         * Delete a mask
+         * @description Idempotent, and fine for a mask that never arrived. A save with a higher revision brings the mask back.
+         */
+        delete: operations["annotation_delete_mask"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List masks for review
+         * @description Oldest first, each with its image.
+         */
+        get: operations["review_list_reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -480,25 +721,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Review */
-        post: operations["review_api_masks__mask_id__review_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/review": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Reviews */
-        get: operations["reviews_api_review_get"];
-        put?: never;
-        post?: never;
+        /**
+         * Approve or reject a mask
+         * @description A rejected mask sends its image back to the queue; the next annotator is shown the reason.
+         */
+        post: operations["review_review_mask"];
         delete?: never;
         options?: never;
         head?: never;
@@ -512,11 +739,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Rounds */
-        get: operations["rounds_api_rounds_get"];
+        /** List a dataset's rounds, newest first */
+        get: operations["rounds_list_rounds"];
         put?: never;
-        /** Mkround */
-        post: operations["mkround_api_rounds_post"];
+        /** Start a round: snapshot, train, measure, activate if it does not regress */
+        post: operations["rounds_start_round"];
         delete?: never;
         options?: never;
         head?: never;
@@ -530,44 +757,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Getround */
-        get: operations["getround_api_rounds__round_id__get"];
+        /** One round */
+        get: operations["rounds_get_round"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/rounds/{round_id}/rollback": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Rollback */
-        post: operations["rollback_api_rounds__round_id__rollback_post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/rounds/{round_id}/activate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Activate */
-        post: operations["activate_api_rounds__round_id__activate_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -583,8 +776,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel */
-        post: operations["cancel_api_rounds__round_id__cancel_post"];
+        /** Stop a round that has not finished */
+        post: operations["rounds_cancel_round"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rounds/{round_id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the round's parent the active model again */
+        post: operations["rounds_rollback_round"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rounds/{round_id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Activate the round's model although the gate rejected it */
+        post: operations["rounds_activate_round"];
         delete?: never;
         options?: never;
         head?: never;
@@ -598,8 +825,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Stages */
-        get: operations["stages_api_datasets__dataset_id__stages_get"];
+        /** The dataset's stage, the gates to the next one, and the history */
+        get: operations["rounds_get_stages"];
         put?: never;
         post?: never;
         delete?: never;
@@ -617,8 +844,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Setstage */
-        post: operations["setstage_api_datasets__dataset_id__stage_post"];
+        /** Move the dataset to another stage */
+        post: operations["rounds_change_stage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -632,11 +859,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Gens */
-        get: operations["gens_api_generations_get"];
+        /** List a dataset's generation runs, newest first */
+        get: operations["generations_list_generations"];
         put?: never;
-        /** Mkgen */
-        post: operations["mkgen_api_generations_post"];
+        /** Generate masks for every image of a dataset, in the background */
+        post: operations["generations_start_generation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/generations/{generation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One generation run */
+        get: operations["generations_get_generation"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -650,11 +894,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Exports */
-        get: operations["exports_api_exports_get"];
+        /** List a dataset's exports, newest first */
+        get: operations["exports_list_exports"];
         put?: never;
-        /** Mkexport */
-        post: operations["mkexport_api_exports_post"];
+        /** Export a dataset's final masks as a zip, in the background */
+        post: operations["exports_start_export"];
         delete?: never;
         options?: never;
         head?: never;
@@ -668,12 +912,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Export */
-        get: operations["export_api_exports__export_id__get"];
+        /** One export */
+        get: operations["exports_get_export"];
         put?: never;
         post?: never;
-        /** Delexport */
-        delete: operations["delexport_api_exports__export_id__delete"];
+        /** Delete an export and its file */
+        delete: operations["exports_delete_export"];
         options?: never;
         head?: never;
         patch?: never;
@@ -686,8 +930,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Dl */
-        get: operations["dl_api_exports__export_id__download_get"];
+        /** Download an export; an interrupted download goes on with Range and If-Range */
+        get: operations["exports_download"];
         put?: never;
         post?: never;
         delete?: never;
@@ -703,8 +947,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Insights */
-        get: operations["insights_api_insights__dataset_id__get"];
+        /** How the loop goes: seconds, clicks and masks per image, by round and by day */
+        get: operations["insights_get_insights"];
         put?: never;
         post?: never;
         delete?: never;
@@ -720,8 +964,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Jobs */
-        get: operations["jobs_api_jobs_get"];
+        /**
+         * List jobs
+         * @description Newest first.
+         */
+        get: operations["jobs_list_jobs"];
         put?: never;
         post?: never;
         delete?: never;
@@ -737,8 +984,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Getjob */
-        get: operations["getjob_api_jobs__job_id__get"];
+        /**
+         * Read a job
+         * @description How far it is, or how it ended.
+         */
+        get: operations["jobs_read_job"];
         put?: never;
         post?: never;
         delete?: never;
@@ -756,8 +1006,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel */
-        post: operations["cancel_api_jobs__job_id__cancel_post"];
+        /**
+         * Cancel a job
+         * @description A waiting job is cancelled at once, a running one at its next step.
+         */
+        post: operations["jobs_cancel_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -773,8 +1026,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Retry */
-        post: operations["retry_api_jobs__job_id__retry_post"];
+        /**
+         * Try a failed or cancelled job again
+         * @description It goes back to its queue with fresh attempts.
+         */
+        post: operations["jobs_retry_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -788,25 +1044,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events */
-        get: operations["events_api_events_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Ready */
-        get: operations["ready_readyz_get"];
+        /**
+         * Follow what happens
+         * @description Server-sent events: `event: <name>` and JSON `data` with at least `dataset_id`.
+         *     A comment every 15 s keeps it open.
+         *
+         *     An event may be missed while Redis or the connection is away: after a reconnect, ask again for what you show.
+         */
+        get: operations["jobs_follow_events"];
         put?: never;
         post?: never;
         delete?: never;
@@ -819,7 +1064,10 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** ActivateIn */
+        /**
+         * ActivateIn
+         * @description The dataset that is to use the model version.
+         */
         ActivateIn: {
             /**
              * Dataset Id
@@ -827,8 +1075,49 @@ export interface components {
              */
             dataset_id: string;
         };
-        /** ApiToken */
-        ApiToken: {
+        /**
+         * Alive
+         * @description The process answers.
+         */
+        Alive: {
+            /**
+             * Status
+             * @default ok
+             */
+            status: string;
+        };
+        /**
+         * ApiTokenCreate
+         * @description A name to recognise it by, and how long it is to last (for ever if left out).
+         */
+        ApiTokenCreate: {
+            /** Name */
+            name: string;
+            /** Expires In Days */
+            expires_in_days?: number | null;
+        };
+        /**
+         * ApiTokenCreated
+         * @description A new token and its secret, shown this once.
+         */
+        ApiTokenCreated: {
+            token: components["schemas"]["ApiTokenOut"];
+            /** Secret */
+            secret: string;
+        };
+        /**
+         * ApiTokenList
+         * @description One's own tokens, newest first.
+         */
+        ApiTokenList: {
+            /** Items */
+            items: components["schemas"]["ApiTokenOut"][];
+        };
+        /**
+         * ApiTokenOut
+         * @description A program's key, without the key.
+         */
+        ApiTokenOut: {
             /**
              * Id
              * Format: uuid
@@ -848,27 +1137,56 @@ export interface components {
             /** Expires At */
             expires_at: string | null;
         };
-        /** Body_imp_api_datasets__dataset_id__imports_post */
-        Body_imp_api_datasets__dataset_id__imports_post: {
-            /** Files */
-            files: string[];
-        };
-        /** Body_upmodel_api_models_post */
-        Body_upmodel_api_models_post: {
-            /** File */
+        /** Body_models_upload_model */
+        Body_models_upload_model: {
+            /**
+             * File
+             * @description a .safetensors model of Maskloom, or a released sam_vit_*.pth
+             */
             file: string;
+            /** Name */
+            name: string;
         };
-        /** CompleteIn */
+        /**
+         * BoxPrompt
+         * @description A box [x0, y0, x1, y1].
+         */
+        BoxPrompt: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "box";
+            /** Box */
+            box: number[];
+        };
+        /**
+         * ChangeStage
+         * @description Body of POST /api/datasets/{id}/stage: an admin moves the dataset, whatever the gates say.
+         */
+        ChangeStage: {
+            /** Stage */
+            stage: number;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * CompleteIn
+         * @description Ends the work on an image. `seconds_s` is the time the annotator spent on it.
+         */
         CompleteIn: {
+            /** Seconds S */
+            seconds_s: number;
             /**
              * Skipped
              * @default false
              */
-            skipped: boolean;
-            /** Seconds S */
-            seconds_s: number;
+            skipped?: boolean;
         };
-        /** Counts */
+        /**
+         * Counts
+         * @description How far a dataset is. `embedded` is under its active model's encoder.
+         */
         Counts: {
             /**
              * Images
@@ -901,8 +1219,45 @@ export interface components {
              */
             to_review: number;
         };
-        /** Dataset */
-        Dataset: {
+        /**
+         * DatasetCreate
+         * @description A new dataset; everything but the name has a default.
+         */
+        DatasetCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Description
+             * @default
+             */
+            description?: string;
+            /**
+             * Review Mode
+             * @default none
+             * @enum {string}
+             */
+            review_mode?: "none" | "sample" | "all";
+            /**
+             * Review Percent
+             * @default 10
+             */
+            review_percent?: number;
+            /** @default {} */
+            policy?: components["schemas"]["PolicyUpdate"];
+        };
+        /**
+         * DatasetList
+         * @description Every dataset, by name.
+         */
+        DatasetList: {
+            /** Items */
+            items: components["schemas"]["DatasetOut"][];
+        };
+        /**
+         * DatasetOut
+         * @description A pile of images that becomes masks.
+         */
+        DatasetOut: {
             /**
              * Id
              * Format: uuid
@@ -912,11 +1267,8 @@ export interface components {
             name: string;
             /** Description */
             description: string;
-            /**
-             * Stage
-             * @enum {integer}
-             */
-            stage: 1 | 2 | 3;
+            /** Stage */
+            stage: number;
             /**
              * Review Mode
              * @enum {string}
@@ -924,7 +1276,7 @@ export interface components {
             review_mode: "none" | "sample" | "all";
             /** Review Percent */
             review_percent: number;
-            policy: components["schemas"]["Policy"];
+            policy: components["schemas"]["PolicyOut"];
             /** Active Model Id */
             active_model_id: string | null;
             /**
@@ -932,36 +1284,22 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * @default {
+             *       "images": 0,
+             *       "embedded": 0,
+             *       "annotated": 0,
+             *       "masks": 0,
+             *       "proposals": 0,
+             *       "to_review": 0
+             *     }
+             */
             counts: components["schemas"]["Counts"];
         };
-        /** DatasetCreate */
-        DatasetCreate: {
-            /** Name */
-            name: string;
-            /**
-             * Description
-             * @default
-             */
-            description: string;
-            /**
-             * Review Mode
-             * @default none
-             * @enum {string}
-             */
-            review_mode: "none" | "sample" | "all";
-            /**
-             * Review Percent
-             * @default 10
-             */
-            review_percent: number;
-            policy?: components["schemas"]["Policy"] | null;
-        };
-        /** DatasetList */
-        DatasetList: {
-            /** Items */
-            items: components["schemas"]["Dataset"][];
-        };
-        /** DatasetUpdate */
+        /**
+         * DatasetUpdate
+         * @description What is to change; the rest stays.
+         */
         DatasetUpdate: {
             /** Name */
             name?: string | null;
@@ -971,19 +1309,104 @@ export interface components {
             review_mode?: ("none" | "sample" | "all") | null;
             /** Review Percent */
             review_percent?: number | null;
-            policy?: components["schemas"]["Policy"] | null;
+            policy?: components["schemas"]["PolicyUpdate"] | null;
         };
-        /** DayInsight */
+        /**
+         * DayInsight
+         * @description What people did on one day (UTC).
+         */
         DayInsight: {
-            /** Day */
-            day: string;
-            /** Masks */
+            /**
+             * Masks
+             * @description masks people stand for: drawn ones, and proposals they kept
+             */
             masks: number;
-            /** Images */
+            /**
+             * Images
+             * @description images those masks are on
+             */
             images: number;
+            /**
+             * Seconds Per Mask
+             * @description of drawn masks: proposals kept as they were cost no drawing
+             */
+            seconds_per_mask: number | null;
+            /**
+             * Clicks Per Mask
+             * @description of drawn masks
+             */
+            clicks_per_mask: number | null;
+            /**
+             * Masks Per Image
+             * @description kept proposals included, as the paper counts
+             */
+            masks_per_image: number | null;
+            /**
+             * Proposals Kept
+             * @description share of the proposals looked at that were kept
+             */
+            proposals_kept: number | null;
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
         };
-        /** Export */
-        Export: {
+        /**
+         * Effort
+         * @description What people did in some span of time. Masks that came by import or from stage 3 are not in here.
+         */
+        Effort: {
+            /**
+             * Masks
+             * @description masks people stand for: drawn ones, and proposals they kept
+             */
+            masks: number;
+            /**
+             * Images
+             * @description images those masks are on
+             */
+            images: number;
+            /**
+             * Seconds Per Mask
+             * @description of drawn masks: proposals kept as they were cost no drawing
+             */
+            seconds_per_mask: number | null;
+            /**
+             * Clicks Per Mask
+             * @description of drawn masks
+             */
+            clicks_per_mask: number | null;
+            /**
+             * Masks Per Image
+             * @description kept proposals included, as the paper counts
+             */
+            masks_per_image: number | null;
+            /**
+             * Proposals Kept
+             * @description share of the proposals looked at that were kept
+             */
+            proposals_kept: number | null;
+        };
+        /**
+         * ExportFormat
+         * @description sa1b: one SA-1B JSON per image. coco: one COCO instances file.
+         * @enum {string}
+         */
+        ExportFormat: "sa1b" | "coco";
+        /**
+         * ExportList
+         * @description Exports of a dataset, the newest first.
+         */
+        ExportList: {
+            /** Items */
+            items: components["schemas"]["ExportOut"][];
+        };
+        /**
+         * ExportOut
+         * @description One export. `url` appears once the file can be downloaded; `sha256` is the hash of that file.
+         */
+        ExportOut: {
             /**
              * Id
              * Format: uuid
@@ -994,26 +1417,22 @@ export interface components {
              * Format: uuid
              */
             dataset_id: string;
-            /**
-             * Format
-             * @enum {string}
-             */
-            format: "sa1b" | "coco";
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            format: components["schemas"]["ExportFormat"];
+            state: components["schemas"]["ExportState"];
             /** Job Id */
             job_id: string | null;
+            /** Include Images */
+            include_images: boolean;
+            /** Sources */
+            sources: components["schemas"]["ExportSource"][];
             /** Bytes */
             bytes: number | null;
             /** Sha256 */
             sha256: string | null;
             /** Masks */
-            masks: number;
+            masks: number | null;
             /** Images */
-            images: number;
+            images: number | null;
             /** Url */
             url: string | null;
             /** Error */
@@ -1026,60 +1445,55 @@ export interface components {
             /** Finished At */
             finished_at: string | null;
         };
-        /** ExportCreate */
-        ExportCreate: {
-            /**
-             * Dataset Id
-             * Format: uuid
-             */
-            dataset_id: string;
-            /**
-             * Format
-             * @default sa1b
-             * @enum {string}
-             */
-            format: "sa1b" | "coco";
-            /**
-             * Include Images
-             * @default true
-             */
-            include_images: boolean;
-            /**
-             * Sources
-             * @default [
-             *       "human",
-             *       "proposal",
-             *       "generated",
-             *       "import"
-             *     ]
-             */
-            sources: ("human" | "proposal" | "generated" | "import")[];
-        };
-        /** ExportList */
-        ExportList: {
-            /** Items */
-            items: components["schemas"]["Export"][];
-        };
-        /** FolderImport */
+        /**
+         * ExportSource
+         * @description Where masks come from. `human` stands for the two ways a person draws: prompts to the model, and the brush.
+         * @enum {string}
+         */
+        ExportSource: "human" | "proposal" | "generated" | "import";
+        /**
+         * ExportState
+         * @description Where an export stands; a file exists only for `succeeded`.
+         * @enum {string}
+         */
+        ExportState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        /**
+         * FolderImport
+         * @description A folder on the server, below one of the configured import roots.
+         */
         FolderImport: {
             /** Path */
             path: string;
         };
-        /** Gate */
-        Gate: {
-            /** Passed */
-            passed: boolean;
-            /** Reason */
-            reason: string;
-            /** Gain */
-            gain: number;
-            /** Ci Low */
-            ci_low: number;
-            /** Ci High */
-            ci_high: number;
+        /**
+         * GateOut
+         * @description One condition of the stage policy.
+         */
+        GateOut: {
+            /** Name */
+            name: string;
+            /** Value */
+            value: number | null;
+            /** Threshold */
+            threshold: number;
+            /** Holds */
+            holds: boolean;
+            /** Explanation */
+            explanation: string;
         };
-        /** Generation */
-        Generation: {
+        /**
+         * GenerationList
+         * @description Runs of a dataset, the newest first.
+         */
+        GenerationList: {
+            /** Items */
+            items: components["schemas"]["GenerationOut"][];
+        };
+        /**
+         * GenerationOut
+         * @description One run of automatic generation. `images_done` counts the failed ones, which the result of its job names.
+         */
+        GenerationOut: {
             /**
              * Id
              * Format: uuid
@@ -1092,23 +1506,28 @@ export interface components {
             dataset_id: string;
             /** Job Id */
             job_id: string | null;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            state: components["schemas"]["GenerationState"];
+            /** Preset */
+            preset: string;
             /** Settings */
             settings: {
                 [key: string]: unknown;
             };
-            /** Model Id */
-            model_id: string | null;
+            /**
+             * Model Id
+             * Format: uuid
+             */
+            model_id: string;
             /** Images Done */
             images_done: number;
             /** Images Total */
             images_total: number;
             /** Masks */
             masks: number;
+            /** Images Failed */
+            images_failed: number;
+            /** Error */
+            error: string | null;
             /**
              * Created At
              * Format: date-time
@@ -1117,27 +1536,17 @@ export interface components {
             /** Finished At */
             finished_at: string | null;
         };
-        /** GenerationCreate */
-        GenerationCreate: {
-            /**
-             * Dataset Id
-             * Format: uuid
-             */
-            dataset_id: string;
-            /** Preset */
-            preset?: string | null;
-            /** Settings */
-            settings?: {
-                [key: string]: unknown;
-            } | null;
-        };
-        /** GenerationList */
-        GenerationList: {
-            /** Items */
-            items: components["schemas"]["Generation"][];
-        };
-        /** Heartbeat */
-        Heartbeat: {
+        /**
+         * GenerationState
+         * @description Where a generation run stands. At most one open run per dataset.
+         * @enum {string}
+         */
+        GenerationState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        /**
+         * HeartbeatOut
+         * @description The renewed lease, and the model version to use from the next image on.
+         */
+        HeartbeatOut: {
             /**
              * Leased Until
              * Format: date-time
@@ -1146,8 +1555,11 @@ export interface components {
             /** Model Id */
             model_id: string | null;
         };
-        /** Image */
-        Image: {
+        /**
+         * ImageOut
+         * @description One image. Sizes are of the upright image as it is served and annotated.
+         */
+        ImageOut: {
             /**
              * Id
              * Format: uuid
@@ -1173,7 +1585,11 @@ export interface components {
              * @enum {string}
              */
             state: "todo" | "leased" | "done" | "skipped";
-            /** Embedded */
+            /**
+             * Embedded
+             * @description under the dataset's active model's encoder
+             * @default false
+             */
             embedded: boolean;
             /** Num Masks */
             num_masks: number;
@@ -1187,31 +1603,44 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
-            /** Url */
-            url: string;
-            /** Thumbnail Url */
-            thumbnail_url: string;
+            /**
+             * Url
+             * @description Where the image file is.
+             */
+            readonly url: string;
+            /**
+             * Thumbnail Url
+             * @description Where a small JPEG of it is.
+             */
+            readonly thumbnail_url: string;
         };
-        /** ImagePage */
+        /**
+         * ImagePage
+         * @description Some images, in order of import.
+         */
         ImagePage: {
             /** Items */
-            items: components["schemas"]["Image"][];
+            items: components["schemas"]["ImageOut"][];
             /** Next Cursor */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
-        /** Insights */
-        Insights: {
+        /**
+         * InsightsOut
+         * @description All insights of a dataset. `current` is what happened since the last round's snapshot.
+         */
+        InsightsOut: {
             /** Rounds */
             rounds: components["schemas"]["RoundInsight"][];
-            /** Totals */
-            totals: {
-                [key: string]: unknown;
-            };
+            current: components["schemas"]["Effort"];
+            totals: components["schemas"]["Totals"];
             /** Per Day */
             per_day: components["schemas"]["DayInsight"][];
         };
-        /** Job */
-        Job: {
+        /**
+         * JobOut
+         * @description A unit of background work: how far it is, how it ended.
+         */
+        JobOut: {
             /**
              * Id
              * Format: uuid
@@ -1223,11 +1652,7 @@ export interface components {
             queue: string;
             /** Title */
             title: string;
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+            state: components["schemas"]["JobState"];
             /** Done */
             done: number;
             /** Total */
@@ -1257,17 +1682,32 @@ export interface components {
             finished_at: string | null;
             /** Cancel Requested */
             cancel_requested: boolean;
-            /** Can Retry */
-            can_retry: boolean;
+            /**
+             * Can Retry
+             * @description whether POST /api/jobs/{id}/retry makes sense
+             */
+            readonly can_retry: boolean;
         };
-        /** JobPage */
+        /**
+         * JobPage
+         * @description Some jobs, newest first.
+         */
         JobPage: {
             /** Items */
-            items: components["schemas"]["Job"][];
+            items: components["schemas"]["JobOut"][];
             /** Next Cursor */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
-        /** LeaseIn */
+        /**
+         * JobState
+         * @description queued → running → succeeded | failed | cancelled; a retry or a lost worker leads back to queued.
+         * @enum {string}
+         */
+        JobState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
+        /**
+         * LeaseIn
+         * @description Asks for work in a dataset; `image_id` asks for a certain image.
+         */
         LeaseIn: {
             /**
              * Dataset Id
@@ -1277,15 +1717,64 @@ export interface components {
             /** Image Id */
             image_id?: string | null;
         };
-        /** LoginIn */
-        LoginIn: {
-            /** Email */
-            email: string;
-            /** Password */
-            password: string;
+        /**
+         * MaskIn
+         * @description A mask as a page writes it.
+         *
+         *     `revision` counts the writes of this mask by the client: 1, then one more each time.
+         */
+        MaskIn: {
+            /**
+             * Task Id
+             * Format: uuid
+             */
+            task_id: string;
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Revision */
+            revision: number;
+            rle: components["schemas"]["RleIn"];
+            source: components["schemas"]["MaskSource"];
+            /** Model Id */
+            model_id?: string | null;
+            /**
+             * Prompts
+             * @default []
+             */
+            prompts?: (components["schemas"]["PointPrompt"] | components["schemas"]["BoxPrompt"] | components["schemas"]["MaskPrompt"])[];
+            /**
+             * Candidate
+             * @description the decoder's output token that was taken
+             */
+            candidate?: number | null;
+            /**
+             * Num Clicks
+             * @default 0
+             */
+            num_clicks?: number;
+            /**
+             * Seconds S
+             * @default 0
+             */
+            seconds_s?: number;
+            /** Predicted Iou */
+            predicted_iou?: number | null;
+            /** Stability Score */
+            stability_score?: number | null;
+            /**
+             * Edited
+             * @default false
+             */
+            edited?: boolean;
         };
-        /** Mask */
-        Mask: {
+        /**
+         * MaskOut
+         * @description One mask with everything known of how it came to be.
+         */
+        MaskOut: {
             /**
              * Id
              * Format: uuid
@@ -1305,21 +1794,13 @@ export interface components {
             task_id: string | null;
             /** Revision */
             revision: number;
-            rle: components["schemas"]["Rle"];
+            rle: components["schemas"]["RleOut"];
             /** Bbox */
             bbox: number[];
             /** Area */
             area: number;
-            /**
-             * Source
-             * @enum {string}
-             */
-            source: "model" | "brush" | "proposal" | "import" | "generated";
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "proposed" | "accepted" | "approved" | "rejected";
+            source: components["schemas"]["MaskSource"];
+            status: components["schemas"]["MaskStatus"];
             /** Model Id */
             model_id: string | null;
             /** Prompts */
@@ -1355,64 +1836,52 @@ export interface components {
              */
             updated_at: string;
         };
-        /** MaskList */
-        MaskList: {
+        /**
+         * MaskPage
+         * @description Masks of an image, in the order they were made; `next_cursor` is null on the last page.
+         */
+        MaskPage: {
             /** Items */
-            items: components["schemas"]["Mask"][];
+            items: components["schemas"]["MaskOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
-        /** MaskPut */
-        MaskPut: {
+        /**
+         * MaskPrompt
+         * @description The mask as it was, fed back to the decoder.
+         */
+        MaskPrompt: {
             /**
-             * Task Id
-             * Format: uuid
-             */
-            task_id: string;
-            /**
-             * Image Id
-             * Format: uuid
-             */
-            image_id: string;
-            /** Revision */
-            revision: number;
-            rle: components["schemas"]["Rle"];
-            /**
-             * Source
+             * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            source: "model" | "brush" | "proposal" | "import" | "generated";
-            /** Model Id */
-            model_id?: string | null;
-            /**
-             * Prompts
-             * @default []
-             */
-            prompts: {
-                [key: string]: unknown;
-            }[];
-            /** Candidate */
-            candidate?: number | null;
-            /**
-             * Num Clicks
-             * @default 0
-             */
-            num_clicks: number;
-            /**
-             * Seconds S
-             * @default 0
-             */
-            seconds_s: number;
-            /** Predicted Iou */
-            predicted_iou?: number | null;
-            /** Stability Score */
-            stability_score?: number | null;
-            /**
-             * Edited
-             * @default false
-             */
-            edited: boolean;
+            type: "mask";
         };
-        /** Model */
-        Model: {
+        /**
+         * MaskSource
+         * @description Who drew the mask: the model from an annotator's prompts, a brush, stage 2, a file, stage 3.
+         * @enum {string}
+         */
+        MaskSource: "model" | "brush" | "proposal" | "import" | "generated";
+        /**
+         * MaskStatus
+         * @description proposed: shown, nobody agreed yet; accepted: an annotator agreed; approved, rejected: a reviewer spoke.
+         * @enum {string}
+         */
+        MaskStatus: "proposed" | "accepted" | "approved" | "rejected";
+        /**
+         * ModelList
+         * @description Every model version, newest first.
+         */
+        ModelList: {
+            /** Items */
+            items: components["schemas"]["ModelOut"][];
+        };
+        /**
+         * ModelOut
+         * @description One model version: which encoder its embeddings must come from, and where its two graphs are.
+         */
+        ModelOut: {
             /**
              * Id
              * Format: uuid
@@ -1420,6 +1889,8 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+            /** Builtin */
+            builtin: boolean;
             /** Parent Id */
             parent_id: string | null;
             /** Round Id */
@@ -1454,74 +1925,92 @@ export interface components {
             /** Active In */
             active_in: string[];
         };
-        /** ModelList */
-        ModelList: {
-            /** Items */
-            items: components["schemas"]["Model"][];
-        };
-        /** PasswordIn */
-        PasswordIn: {
+        /**
+         * PasswordChange
+         * @description The present password, and the one to come.
+         */
+        PasswordChange: {
             /** Current Password */
             current_password: string;
             /** New Password */
             new_password: string;
         };
-        /** Policy */
-        Policy: {
+        /**
+         * PointPrompt
+         * @description A click: label 1 is foreground, 0 background.
+         */
+        PointPrompt: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "point";
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            /**
+             * Label
+             * @enum {integer}
+             */
+            label: 0 | 1;
+        };
+        /**
+         * PolicyOut
+         * @description When rounds start and stages change by themselves.
+         */
+        PolicyOut: {
             /**
              * Min New Masks
-             * @default 50
+             * @description a round starts once this many final masks are new
              */
             min_new_masks: number;
-            /**
-             * Max Rounds Stage1
-             * @default 6
-             */
+            /** Max Rounds Stage1 */
             max_rounds_stage1: number;
-            /**
-             * Max Rounds Stage2
-             * @default 5
-             */
+            /** Max Rounds Stage2 */
             max_rounds_stage2: number;
             /**
              * Min Gain
-             * @default 0.01
+             * @description a round that gains less mIoU than this counts as saturation
              */
             min_gain: number;
-            /**
-             * Auto Rounds
-             * @default true
-             */
+            /** Auto Rounds */
             auto_rounds: boolean;
-            /**
-             * Auto Stages
-             * @default false
-             */
+            /** Auto Stages */
             auto_stages: boolean;
             /**
              * Frozen
-             * @default false
+             * @description nothing happens by itself while this is set
              */
             frozen: boolean;
         };
-        /** Problem */
-        Problem: {
-            /**
-             * Type
-             * @default about:blank
-             */
-            type: string;
-            /** Title */
-            title: string;
-            /** Status */
-            status: number;
-            /** Detail */
-            detail: string;
-            /** Code */
-            code: string;
+        /**
+         * PolicyUpdate
+         * @description What is to change of the policy; the rest stays.
+         */
+        PolicyUpdate: {
+            /** Min New Masks */
+            min_new_masks?: number | null;
+            /** Max Rounds Stage1 */
+            max_rounds_stage1?: number | null;
+            /** Max Rounds Stage2 */
+            max_rounds_stage2?: number | null;
+            /** Min Gain */
+            min_gain?: number | null;
+            /** Auto Rounds */
+            auto_rounds?: boolean | null;
+            /** Auto Stages */
+            auto_stages?: boolean | null;
+            /** Frozen */
+            frozen?: boolean | null;
         };
-        /** Ready */
+        /**
+         * Ready
+         * @description What answers: true, or what is wrong.
+         */
         Ready: {
+            /** Ready */
+            ready: boolean;
             /** Database */
             database: boolean;
             /** Redis */
@@ -1530,38 +2019,213 @@ export interface components {
             storage: boolean;
             /** Workers */
             workers: boolean;
+            /** Queues */
+            queues: {
+                [key: string]: number;
+            };
+            /** Problems */
+            problems: string[];
         };
-        /** ReviewIn */
-        ReviewIn: {
-            /**
-             * Verdict
-             * @enum {string}
-             */
-            verdict: "approve" | "reject";
-            /** Reason */
-            reason?: string | null;
-        };
-        /** ReviewItem */
+        /**
+         * ReviewItem
+         * @description A mask to look at, on its image.
+         */
         ReviewItem: {
-            mask: components["schemas"]["Mask"];
-            image: components["schemas"]["Image"];
+            mask: components["schemas"]["MaskOut"];
+            image: components["schemas"]["ImageOut"];
         };
-        /** ReviewPage */
+        /**
+         * ReviewPage
+         * @description Some masks by id; `next_cursor` is null on the last page.
+         */
         ReviewPage: {
             /** Items */
             items: components["schemas"]["ReviewItem"][];
             /** Next Cursor */
-            next_cursor?: string | null;
+            next_cursor: string | null;
         };
-        /** Rle */
-        Rle: {
+        /**
+         * RleIn
+         * @description A compressed COCO RLE in the image frame.
+         */
+        RleIn: {
+            /**
+             * Size
+             * @description [height, width] of the image
+             */
+            size: number[];
+            /** Counts */
+            counts: string;
+        };
+        /**
+         * RleOut
+         * @description A compressed COCO RLE: `size` is [height, width].
+         */
+        RleOut: {
             /** Size */
             size: number[];
             /** Counts */
             counts: string;
         };
-        /** Round */
-        Round: {
+        /**
+         * Role
+         * @description Each role may do what the ones before it may.
+         * @enum {string}
+         */
+        Role: "annotator" | "reviewer" | "admin";
+        /**
+         * RoundInsight
+         * @description What people did between the previous round's snapshot and this one's, and what this round made of it.
+         */
+        RoundInsight: {
+            /**
+             * Masks
+             * @description masks people stand for: drawn ones, and proposals they kept
+             */
+            masks: number;
+            /**
+             * Images
+             * @description images those masks are on
+             */
+            images: number;
+            /**
+             * Seconds Per Mask
+             * @description of drawn masks: proposals kept as they were cost no drawing
+             */
+            seconds_per_mask: number | null;
+            /**
+             * Clicks Per Mask
+             * @description of drawn masks
+             */
+            clicks_per_mask: number | null;
+            /**
+             * Masks Per Image
+             * @description kept proposals included, as the paper counts
+             */
+            masks_per_image: number | null;
+            /**
+             * Proposals Kept
+             * @description share of the proposals looked at that were kept
+             */
+            proposals_kept: number | null;
+            /**
+             * Round Id
+             * Format: uuid
+             */
+            round_id: string;
+            /** Number */
+            number: number;
+            /** Stage */
+            stage: number;
+            /** State */
+            state: string;
+            /** Model Id */
+            model_id: string | null;
+            /**
+             * Miou 1
+             * @description the new model's mean IoU on held-out masks after 1 click
+             */
+            miou_1: number | null;
+            /**
+             * Miou 5
+             * @description the same after 5 clicks
+             */
+            miou_5: number | null;
+            /**
+             * Miou 1 Before
+             * @description the parent's, on the same masks
+             */
+            miou_1_before: number | null;
+            /** Miou 5 Before */
+            miou_5_before: number | null;
+            /**
+             * Gain
+             * @description the gate's figure: child minus parent, mean over 1 and 5 clicks
+             */
+            gain: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * RoundList
+         * @description Rounds of a dataset, the newest first.
+         */
+        RoundList: {
+            /** Items */
+            items: components["schemas"]["RoundOut"][];
+        };
+        /**
+         * RoundMode
+         * @description decoder: train prompt encoder and mask decoder on cached embeddings. full: train the image encoder as well.
+         * @enum {string}
+         */
+        RoundMode: "decoder" | "full";
+        /**
+         * RoundOptions
+         * @description How a round trains and is judged. Every setting has a default that suits a small dataset on a CPU.
+         */
+        RoundOptions: {
+            /**
+             * Steps
+             * @description optimiser steps; 0 chooses by the number of masks
+             * @default 0
+             */
+            steps?: number;
+            /**
+             * Batch Masks
+             * @description masks per step
+             * @default 16
+             */
+            batch_masks?: number;
+            /**
+             * Clicks Per Mask
+             * @description simulated interactions per mask and step
+             * @default 5
+             */
+            clicks_per_mask?: number;
+            /**
+             * Learning Rate
+             * @default 0.0001
+             */
+            learning_rate?: number;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed?: number;
+            /**
+             * Include Generated
+             * @description also train on masks that nobody has looked at (stage 3)
+             * @default false
+             */
+            include_generated?: boolean;
+            /**
+             * Max Eval Masks
+             * @description held-out masks to measure on, at most
+             * @default 400
+             */
+            max_eval_masks?: number;
+            /**
+             * Max Drop
+             * @description a model whose mean IoU fell by more than this is never activated by itself
+             * @default 0.02
+             */
+            max_drop?: number;
+            /**
+             * Confidence
+             * @description of the interval that decides about a regression
+             * @default 0.95
+             */
+            confidence?: number;
+        };
+        /**
+         * RoundOut
+         * @description One retrain.
+         */
+        RoundOut: {
             /**
              * Id
              * Format: uuid
@@ -1576,41 +2240,51 @@ export interface components {
             number: number;
             /** Stage */
             stage: number;
+            mode: components["schemas"]["RoundMode"];
+            state: components["schemas"]["RoundState"];
             /**
-             * Mode
-             * @enum {string}
+             * Parent Model Id
+             * Format: uuid
              */
-            mode: "decoder" | "full";
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "pending" | "snapshot" | "training" | "evaluating" | "activated" | "rejected" | "failed" | "cancelled";
-            /** Parent Model Id */
-            parent_model_id: string | null;
+            parent_model_id: string;
             /** Model Id */
             model_id: string | null;
             /** Job Id */
             job_id: string | null;
-            snapshot: components["schemas"]["Snapshot"] | null;
+            snapshot: components["schemas"]["SnapshotOut"] | null;
             /** Settings */
             settings: {
                 [key: string]: unknown;
             };
-            /** Before */
+            /**
+             * Before
+             * @description the parent's figures: miou_1, miou_5, box_miou, noc_85, ...
+             */
             before: {
                 [key: string]: unknown;
             } | null;
-            /** After */
+            /**
+             * After
+             * @description the child's figures on the same masks
+             */
             after: {
                 [key: string]: unknown;
             } | null;
-            gate: components["schemas"]["Gate"] | null;
             /**
-             * Trigger
-             * @enum {string}
+             * Gate
+             * @description passed, reason, gain, ci_low, ci_high, num_images, num_masks, ...
              */
-            trigger: "manual" | "auto";
+            gate: {
+                [key: string]: unknown;
+            } | null;
+            trigger: components["schemas"]["Trigger"];
+            /**
+             * Cause
+             * @description the figures the decision to start was taken on
+             */
+            cause: {
+                [key: string]: unknown;
+            };
             /** Error */
             error: string | null;
             /**
@@ -1623,65 +2297,27 @@ export interface components {
             /** Finished At */
             finished_at: string | null;
         };
-        /** RoundCreate */
-        RoundCreate: {
-            /**
-             * Dataset Id
-             * Format: uuid
-             */
-            dataset_id: string;
-            /**
-             * Mode
-             * @default decoder
-             * @enum {string}
-             */
-            mode: "decoder" | "full";
-            /**
-             * Settings
-             * @default {}
-             */
-            settings: {
-                [key: string]: unknown;
-            };
+        /**
+         * RoundState
+         * @description Where a round stands. The first four are open: at most one open round per dataset.
+         * @enum {string}
+         */
+        RoundState: "pending" | "snapshot" | "training" | "evaluating" | "activated" | "rejected" | "failed" | "cancelled";
+        /**
+         * SignIn
+         * @description E-mail and password.
+         */
+        SignIn: {
+            /** Email */
+            email: string;
+            /** Password */
+            password: string;
         };
-        /** RoundInsight */
-        RoundInsight: {
-            /** Round Id */
-            round_id: string | null;
-            /** Number */
-            number: number;
-            /** Stage */
-            stage: number;
-            /** Model Id */
-            model_id: string | null;
-            /** Masks */
-            masks: number;
-            /** Images */
-            images: number;
-            /** Seconds Per Mask */
-            seconds_per_mask: number | null;
-            /** Clicks Per Mask */
-            clicks_per_mask: number | null;
-            /** Masks Per Image */
-            masks_per_image: number | null;
-            /** Proposals Kept */
-            proposals_kept: number | null;
-            /** Miou 1 */
-            miou_1: number | null;
-            /** Miou 5 */
-            miou_5: number | null;
-            /** Gain */
-            gain: number | null;
-            /** Created At */
-            created_at: string | null;
-        };
-        /** RoundList */
-        RoundList: {
-            /** Items */
-            items: components["schemas"]["Round"][];
-        };
-        /** Snapshot */
-        Snapshot: {
+        /**
+         * SnapshotOut
+         * @description The masks a round learned from. `sha256` is the hash of their canonical JSON in the storage.
+         */
+        SnapshotOut: {
             /** Sha256 */
             sha256: string;
             /** Masks */
@@ -1689,14 +2325,16 @@ export interface components {
             /** Images */
             images: number;
         };
-        /** StageChange */
-        StageChange: {
+        /**
+         * StageChangeOut
+         * @description One step of the stage machine.
+         */
+        StageChangeOut: {
             /** From */
-            from_: number;
+            from: number;
             /** To */
             to: number;
-            /** Trigger */
-            trigger: string;
+            trigger: components["schemas"]["Trigger"];
             /** Reason */
             reason: string;
             /** Figures */
@@ -1711,43 +2349,105 @@ export interface components {
             /** User Id */
             user_id: string | null;
         };
-        /** StageGate */
-        StageGate: {
-            /** Name */
-            name: string;
-            /** Value */
-            value: number;
-            /** Threshold */
-            threshold: number;
-            /** Holds */
-            holds: boolean;
-            /** Explanation */
-            explanation: string;
-        };
-        /** StageIn */
-        StageIn: {
-            /**
-             * Stage
-             * @enum {integer}
-             */
-            stage: 1 | 2 | 3;
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
-        };
-        /** Stages */
-        Stages: {
+        /**
+         * StagesOut
+         * @description Where a dataset stands in the three stages, what the policy waits for, and how it came here (newest first).
+         */
+        StagesOut: {
             /** Stage */
             stage: number;
+            /** Next Stage */
+            next_stage: number | null;
+            /** Ready */
+            ready: boolean;
+            /**
+             * Automatic
+             * @description whether the policy takes this step by itself once ready
+             */
+            automatic: boolean;
+            /** Reason */
+            reason: string;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
             /** Gates */
-            gates: components["schemas"]["StageGate"][];
+            gates: components["schemas"]["GateOut"][];
             /** History */
-            history: components["schemas"]["StageChange"][];
+            history: components["schemas"]["StageChangeOut"][];
         };
-        /** Task */
-        Task: {
+        /**
+         * StartExport
+         * @description Body of POST /api/exports.
+         */
+        StartExport: {
+            /**
+             * Dataset Id
+             * Format: uuid
+             */
+            dataset_id: string;
+            /** @default sa1b */
+            format?: components["schemas"]["ExportFormat"];
+            /**
+             * Include Images
+             * @default true
+             */
+            include_images?: boolean;
+            /** Sources */
+            sources?: components["schemas"]["ExportSource"][];
+        };
+        /**
+         * StartGeneration
+         * @description Body of POST /api/generations. `settings` change single values of the preset.
+         */
+        StartGeneration: {
+            /**
+             * Dataset Id
+             * Format: uuid
+             */
+            dataset_id: string;
+            /**
+             * Preset
+             * @default default
+             */
+            preset?: string;
+            /** Settings */
+            settings?: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * StartRound
+         * @description Body of POST /api/rounds.
+         */
+        StartRound: {
+            /**
+             * Dataset Id
+             * Format: uuid
+             */
+            dataset_id: string;
+            /** @default decoder */
+            mode?: components["schemas"]["RoundMode"];
+            /**
+             * @default {
+             *       "steps": 0,
+             *       "batch_masks": 16,
+             *       "clicks_per_mask": 5,
+             *       "learning_rate": 0.0001,
+             *       "seed": 0,
+             *       "include_generated": false,
+             *       "max_eval_masks": 400,
+             *       "max_drop": 0.02,
+             *       "confidence": 0.95
+             *     }
+             */
+            settings?: components["schemas"]["RoundOptions"];
+        };
+        /**
+         * TaskOut
+         * @description One image to annotate, with all a page needs to start: the image, the model, the masks there are.
+         */
+        TaskOut: {
             /**
              * Id
              * Format: uuid
@@ -1758,44 +2458,116 @@ export interface components {
              * Format: uuid
              */
             dataset_id: string;
-            image: components["schemas"]["Image"];
-            /**
-             * State
-             * @enum {string}
-             */
-            state: "open" | "leased" | "done" | "skipped";
+            image: components["schemas"]["ImageOut"];
+            state: components["schemas"]["TaskState"];
             /** Stage */
             stage: number;
             /** Leased Until */
             leased_until: string | null;
             /** User Id */
             user_id: string | null;
-            model: components["schemas"]["Model"] | null;
+            model: components["schemas"]["ModelOut"] | null;
             /** Masks */
-            masks: components["schemas"]["Mask"][];
+            masks: components["schemas"]["MaskOut"][];
             /** Remaining */
             remaining: number;
             /** Returned Reasons */
             returned_reasons: string[];
         };
-        /** TokenCreate */
-        TokenCreate: {
+        /**
+         * TaskState
+         * @description open: waits for an annotator; leased: somebody has it until `leased_until`; done and skipped: settled.
+         * @enum {string}
+         */
+        TaskState: "open" | "leased" | "done" | "skipped";
+        /**
+         * Totals
+         * @description Everything so far.
+         */
+        Totals: {
+            /**
+             * Masks
+             * @description masks people stand for: drawn ones, and proposals they kept
+             */
+            masks: number;
+            /**
+             * Images
+             * @description images those masks are on
+             */
+            images: number;
+            /**
+             * Seconds Per Mask
+             * @description of drawn masks: proposals kept as they were cost no drawing
+             */
+            seconds_per_mask: number | null;
+            /**
+             * Clicks Per Mask
+             * @description of drawn masks
+             */
+            clicks_per_mask: number | null;
+            /**
+             * Masks Per Image
+             * @description kept proposals included, as the paper counts
+             */
+            masks_per_image: number | null;
+            /**
+             * Proposals Kept
+             * @description share of the proposals looked at that were kept
+             */
+            proposals_kept: number | null;
+            /** Drawn Masks */
+            drawn_masks: number;
+            /**
+             * Proposals
+             * @description proposals that people kept
+             */
+            proposals: number;
+            /** Imported */
+            imported: number;
+            /** Generated */
+            generated: number;
+            /**
+             * Hours
+             * @description time spent drawing, summed over masks
+             */
+            hours: number;
+            /**
+             * Rounds
+             * @description rounds that came to a verdict
+             */
+            rounds: number;
+        };
+        /**
+         * Trigger
+         * @description Who decided: a person, or the dataset's policy.
+         * @enum {string}
+         */
+        Trigger: "manual" | "auto";
+        /**
+         * UserCreate
+         * @description A new account. Its first password is drawn by the server.
+         */
+        UserCreate: {
+            /** Email */
+            email: string;
             /** Name */
             name: string;
+            /** @default annotator */
+            role?: components["schemas"]["Role"];
         };
-        /** TokenList */
-        TokenList: {
+        /**
+         * UserList
+         * @description Everybody, by e-mail.
+         */
+        UserList: {
             /** Items */
-            items: components["schemas"]["ApiToken"][];
+            items: components["schemas"]["UserOut"][];
         };
-        /** TokenSecret */
-        TokenSecret: {
-            token: components["schemas"]["ApiToken"];
-            /** Secret */
-            secret: string;
-        };
-        /** User */
-        User: {
+        /**
+         * UserOut
+         * @description A person with an account.
+         */
+        UserOut: {
             /**
              * Id
              * Format: uuid
@@ -1805,11 +2577,7 @@ export interface components {
             email: string;
             /** Name */
             name: string;
-            /**
-             * Role
-             * @enum {string}
-             */
-            role: "annotator" | "reviewer" | "admin";
+            role: components["schemas"]["Role"];
             /** Active */
             active: boolean;
             /** Must Change Password */
@@ -1820,37 +2588,63 @@ export interface components {
              */
             created_at: string;
         };
-        /** UserCreate */
-        UserCreate: {
-            /** Email */
-            email: string;
-            /** Name */
-            name: string;
-            /**
-             * Role
-             * @enum {string}
-             */
-            role: "annotator" | "reviewer" | "admin";
-        };
-        /** UserList */
-        UserList: {
-            /** Items */
-            items: components["schemas"]["User"][];
-        };
-        /** UserUpdate */
+        /**
+         * UserUpdate
+         * @description What is to change; the rest stays.
+         */
         UserUpdate: {
             /** Name */
             name?: string | null;
-            /** Role */
-            role?: ("annotator" | "reviewer" | "admin") | null;
+            role?: components["schemas"]["Role"] | null;
             /** Active */
             active?: boolean | null;
         };
-        /** UserWithPassword */
+        /**
+         * UserWithPassword
+         * @description An account and its one-time password, shown this once.
+         */
         UserWithPassword: {
-            user: components["schemas"]["User"];
+            user: components["schemas"]["UserOut"];
             /** One Time Password */
             one_time_password: string;
+        };
+        /**
+         * Verdict
+         * @description What a reviewer says of a mask.
+         * @enum {string}
+         */
+        Verdict: "approve" | "reject";
+        /**
+         * VerdictIn
+         * @description A verdict on a mask. `reason` is required to reject; `revision` guards against a mask that changed meanwhile.
+         */
+        VerdictIn: {
+            verdict: components["schemas"]["Verdict"];
+            /** Reason */
+            reason?: string | null;
+            /** Revision */
+            revision?: number | null;
+        };
+        /**
+         * Problem
+         * @description The body of every error answer.
+         */
+        Problem: {
+            /**
+             * Type
+             * @default about:blank
+             */
+            type?: string;
+            /** Title */
+            title: string;
+            /** Status */
+            status: number;
+            /** Detail */
+            detail: string;
+            /** Code */
+            code: string;
+        } & {
+            [key: string]: unknown;
         };
     };
     responses: never;
@@ -1861,7 +2655,7 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    me_api_session_get: {
+    health_healthz: {
         parameters: {
             query?: never;
             header?: never;
@@ -1876,57 +2670,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["Alive"];
                 };
             };
-            /** @description Unauthorized */
+        };
+    };
+    health_readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description something does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+        };
+    };
+    health_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    accounts_read_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserOut"];
+                };
+            };
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    sign_in_api_session_post: {
+    accounts_sign_in: {
         parameters: {
             query?: never;
             header?: never;
@@ -1935,7 +2778,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoginIn"];
+                "application/json": components["schemas"]["SignIn"];
             };
         };
         responses: {
@@ -1945,57 +2788,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["UserOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    out_api_session_delete: {
+    accounts_sign_out: {
         parameters: {
             query?: never;
             header?: never;
@@ -2011,54 +2845,36 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    pw_api_session_password_post: {
+    accounts_change_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -2067,7 +2883,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasswordIn"];
+                "application/json": components["schemas"]["PasswordChange"];
             };
         };
         responses: {
@@ -2077,57 +2893,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["UserOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    users_api_users_get: {
+    accounts_list_users: {
         parameters: {
             query?: never;
             header?: never;
@@ -2145,54 +2943,36 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mkuser_api_users_post: {
+    accounts_create_user: {
         parameters: {
             query?: never;
             header?: never;
@@ -2214,31 +2994,22 @@ export interface operations {
                     "application/json": components["schemas"]["UserWithPassword"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -2247,21 +3018,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    chuser_api_users__user_id__patch: {
+    accounts_update_user: {
         parameters: {
             query?: never;
             header?: never;
@@ -2282,34 +3053,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["User"];
+                    "application/json": components["schemas"]["UserOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -2318,21 +3089,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    reset_api_users__user_id__reset_password_post: {
+    accounts_reset_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -2352,54 +3123,45 @@ export interface operations {
                     "application/json": components["schemas"]["UserWithPassword"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    tokens_api_tokens_get: {
+    accounts_list_tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -2414,57 +3176,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenList"];
+                    "application/json": components["schemas"]["ApiTokenList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mktoken_api_tokens_post: {
+    accounts_create_token: {
         parameters: {
             query?: never;
             header?: never;
@@ -2473,7 +3217,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TokenCreate"];
+                "application/json": components["schemas"]["ApiTokenCreate"];
             };
         };
         responses: {
@@ -2483,57 +3227,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenSecret"];
+                    "application/json": components["schemas"]["ApiTokenCreated"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    deltoken_api_tokens__token_id__delete: {
+    accounts_delete_token: {
         parameters: {
             query?: never;
             header?: never;
@@ -2551,54 +3277,45 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    datasets_api_datasets_get: {
+    datasets_list_datasets: {
         parameters: {
             query?: never;
             header?: never;
@@ -2616,54 +3333,36 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mkds_api_datasets_post: {
+    datasets_create_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -2682,34 +3381,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Dataset"];
+                    "application/json": components["schemas"]["DatasetOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -2718,21 +3408,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    getds_api_datasets__dataset_id__get: {
+    datasets_read_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -2749,57 +3439,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Dataset"];
+                    "application/json": components["schemas"]["DatasetOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    delds_api_datasets__dataset_id__delete: {
+    datasets_delete_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -2817,54 +3498,45 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    patchds_api_datasets__dataset_id__patch: {
+    datasets_update_dataset: {
         parameters: {
             query?: never;
             header?: never;
@@ -2885,34 +3557,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Dataset"];
+                    "application/json": components["schemas"]["DatasetOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -2921,21 +3593,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    imp_api_datasets__dataset_id__imports_post: {
+    datasets_upload_files: {
         parameters: {
             query?: never;
             header?: never;
@@ -2946,7 +3618,9 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["Body_imp_api_datasets__dataset_id__imports_post"];
+                "multipart/form-data": {
+                    files: string[];
+                };
             };
         };
         responses: {
@@ -2956,57 +3630,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
+            /** @description Too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Disk full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    impf_api_datasets__dataset_id__imports_folder_post: {
+    datasets_import_folder: {
         parameters: {
             query?: never;
             header?: never;
@@ -3027,59 +3710,51 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    images_api_datasets__dataset_id__images_get: {
+    datasets_list_images: {
         parameters: {
             query?: {
+                /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 limit?: number;
                 filter?: "all" | "todo" | "done" | "broken";
@@ -3101,54 +3776,45 @@ export interface operations {
                     "application/json": components["schemas"]["ImagePage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    image_api_images__image_id__get: {
+    datasets_read_image: {
         parameters: {
             query?: never;
             header?: never;
@@ -3165,57 +3831,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Image"];
+                    "application/json": components["schemas"]["ImageOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    delimage_api_images__image_id__delete: {
+    datasets_delete_image: {
         parameters: {
             query?: never;
             header?: never;
@@ -3233,54 +3890,45 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    imgfile_api_images__image_id__file_get: {
+    datasets_read_image_file: {
         parameters: {
             query?: never;
             header?: never;
@@ -3291,61 +3939,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description the file */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            /** @description the client has this file already */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    thumb_api_images__image_id__thumbnail_get: {
+    datasets_read_thumbnail: {
         parameters: {
             query?: never;
             header?: never;
@@ -3356,195 +4004,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description the file */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                };
+            };
+            /** @description the client has this file already */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    emb_api_images__image_id__embedding_get: {
-        parameters: {
-            query: {
-                encoder: string;
-            };
-            header?: never;
-            path: {
-                image_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    imasks_api_images__image_id__masks_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                image_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MaskList"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    models_api_models_get: {
+    models_list_models: {
         parameters: {
             query?: never;
             header?: never;
@@ -3562,65 +4076,45 @@ export interface operations {
                     "application/json": components["schemas"]["ModelList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    upmodel_api_models_post: {
+    models_upload_model: {
         parameters: {
-            query?: {
-                name?: string;
-            };
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["Body_upmodel_api_models_post"];
+                "multipart/form-data": components["schemas"]["Body_models_upload_model"];
             };
         };
         responses: {
@@ -3630,57 +4124,57 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
+            /** @description Too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Disk full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    model_api_models__model_id__get: {
+    models_read_model: {
         parameters: {
             query?: never;
             header?: never;
@@ -3697,57 +4191,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Model"];
+                    "application/json": components["schemas"]["ModelOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    act_api_models__model_id__activate_post: {
+    models_activate_model: {
         parameters: {
             query?: never;
             header?: never;
@@ -3768,57 +4253,110 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Model"];
+                    "application/json": components["schemas"]["ModelOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    prep_api_models__model_id__prepare_onnx_get: {
+    models_embed_dataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActivateIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_read_prepare: {
         parameters: {
             query?: never;
             header?: never;
@@ -3829,61 +4367,61 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description the file */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description the client has this file already */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dec_api_models__model_id__decode_onnx_get: {
+    models_read_decode: {
         parameters: {
             query?: never;
             header?: never;
@@ -3894,38 +4432,115 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description the file */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description the client has this file already */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    models_read_embedding: {
+        parameters: {
+            query: {
+                /** @description `encoder_sha256` of the model in use */
+                encoder: string;
+            };
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description the client has this file already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -3934,21 +4549,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    lease_api_tasks_lease_post: {
+    annotation_lease_task: {
         parameters: {
             query?: never;
             header?: never;
@@ -3967,41 +4582,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Task"];
+                    "application/json": components["schemas"]["TaskOut"];
                 };
             };
-            /** @description Nothing left */
+            /** @description nothing is left to annotate */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4010,21 +4625,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    beat_api_tasks__task_id__heartbeat_post: {
+    annotation_read_task: {
         parameters: {
             query?: never;
             header?: never;
@@ -4041,34 +4656,92 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Heartbeat"];
+                    "application/json": components["schemas"]["TaskOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    annotation_renew_lease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeartbeatOut"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4077,21 +4750,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    complete_api_tasks__task_id__complete_post: {
+    annotation_complete_task: {
         parameters: {
             query?: never;
             header?: never;
@@ -4112,34 +4785,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Task"];
+                    "application/json": components["schemas"]["TaskOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4148,21 +4821,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    release_api_tasks__task_id__release_post: {
+    annotation_release_task: {
         parameters: {
             query?: never;
             header?: never;
@@ -4180,54 +4853,107 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mask_api_masks__mask_id__get: {
+    annotation_list_masks: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaskPage"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    annotation_read_mask: {
         parameters: {
             query?: never;
             header?: never;
@@ -4244,57 +4970,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mask"];
+                    "application/json": components["schemas"]["MaskOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    putmask_api_masks__mask_id__put: {
+    annotation_put_mask: {
         parameters: {
             query?: never;
             header?: never;
@@ -4305,7 +5022,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MaskPut"];
+                "application/json": components["schemas"]["MaskIn"];
             };
         };
         responses: {
@@ -4315,34 +5032,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Mask"];
+                    "application/json": components["schemas"]["MaskOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4351,23 +5068,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    delmask_api_masks__mask_id__delete: {
+    annotation_delete_mask: {
         parameters: {
             query: {
+                /** @description the stored revision plus one */
                 revision: number;
             };
             header?: never;
@@ -4385,31 +5103,22 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4418,96 +5127,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    review_api_masks__mask_id__review_post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                mask_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ReviewIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Mask"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    reviews_api_review_get: {
+    review_list_reviews: {
         parameters: {
             query: {
                 dataset_id: string;
+                /** @description pending: the dataset's policy asks for a verdict */
                 status?: "pending" | "rejected" | "approved";
+                /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 limit?: number;
             };
@@ -4526,31 +5166,93 @@ export interface operations {
                     "application/json": components["schemas"]["ReviewPage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    review_review_mask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mask_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MaskOut"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4559,21 +5261,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    rounds_api_rounds_get: {
+    rounds_list_rounds: {
         parameters: {
             query: {
                 dataset_id: string;
@@ -4593,54 +5295,45 @@ export interface operations {
                     "application/json": components["schemas"]["RoundList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mkround_api_rounds_post: {
+    rounds_start_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -4649,7 +5342,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["RoundCreate"];
+                "application/json": components["schemas"]["StartRound"];
             };
         };
         responses: {
@@ -4659,34 +5352,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Round"];
+                    "application/json": components["schemas"]["RoundOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4695,21 +5388,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    getround_api_rounds__round_id__get: {
+    rounds_get_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -4726,57 +5419,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Round"];
+                    "application/json": components["schemas"]["RoundOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    rollback_api_rounds__round_id__rollback_post: {
+    rounds_cancel_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -4793,34 +5477,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Round"];
+                    "application/json": components["schemas"]["RoundOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4829,21 +5513,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    activate_api_rounds__round_id__activate_post: {
+    rounds_rollback_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -4860,34 +5544,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Round"];
+                    "application/json": components["schemas"]["RoundOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4896,21 +5580,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    cancel_api_rounds__round_id__cancel_post: {
+    rounds_activate_round: {
         parameters: {
             query?: never;
             header?: never;
@@ -4927,34 +5611,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Round"];
+                    "application/json": components["schemas"]["RoundOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -4963,21 +5647,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    stages_api_datasets__dataset_id__stages_get: {
+    rounds_get_stages: {
         parameters: {
             query?: never;
             header?: never;
@@ -4994,57 +5678,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Stages"];
+                    "application/json": components["schemas"]["StagesOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    setstage_api_datasets__dataset_id__stage_post: {
+    rounds_change_stage: {
         parameters: {
             query?: never;
             header?: never;
@@ -5055,7 +5730,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["StageIn"];
+                "application/json": components["schemas"]["ChangeStage"];
             };
         };
         responses: {
@@ -5065,34 +5740,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Stages"];
+                    "application/json": components["schemas"]["StagesOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -5101,21 +5776,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    gens_api_generations_get: {
+    generations_list_generations: {
         parameters: {
             query: {
                 dataset_id: string;
@@ -5135,54 +5810,45 @@ export interface operations {
                     "application/json": components["schemas"]["GenerationList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mkgen_api_generations_post: {
+    generations_start_generation: {
         parameters: {
             query?: never;
             header?: never;
@@ -5191,7 +5857,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["GenerationCreate"];
+                "application/json": components["schemas"]["StartGeneration"];
             };
         };
         responses: {
@@ -5201,34 +5867,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Generation"];
+                    "application/json": components["schemas"]["GenerationOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -5237,21 +5903,79 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    exports_api_exports_get: {
+    generations_get_generation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                generation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GenerationOut"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exports_list_exports: {
         parameters: {
             query: {
                 dataset_id: string;
@@ -5271,54 +5995,45 @@ export interface operations {
                     "application/json": components["schemas"]["ExportList"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    mkexport_api_exports_post: {
+    exports_start_export: {
         parameters: {
             query?: never;
             header?: never;
@@ -5327,7 +6042,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ExportCreate"];
+                "application/json": components["schemas"]["StartExport"];
             };
         };
         responses: {
@@ -5337,57 +6052,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Export"];
+                    "application/json": components["schemas"]["ExportOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    export_api_exports__export_id__get: {
+    exports_get_export: {
         parameters: {
             query?: never;
             header?: never;
@@ -5404,57 +6110,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Export"];
+                    "application/json": components["schemas"]["ExportOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    delexport_api_exports__export_id__delete: {
+    exports_delete_export: {
         parameters: {
             query?: never;
             header?: never;
@@ -5472,31 +6169,31 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -5505,21 +6202,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    dl_api_exports__export_id__download_get: {
+    exports_download: {
         parameters: {
             query?: never;
             header?: never;
@@ -5530,38 +6227,56 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description the whole file */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description the part asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description the client has this file already */
+            304: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -5570,21 +6285,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description the range begins behind the end of the file */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    insights_api_insights__dataset_id__get: {
+    insights_get_insights: {
         parameters: {
             query?: never;
             header?: never;
@@ -5601,62 +6323,54 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Insights"];
+                    "application/json": components["schemas"]["InsightsOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    jobs_api_jobs_get: {
+    jobs_list_jobs: {
         parameters: {
             query?: {
-                state?: ("queued" | "running" | "succeeded" | "failed" | "cancelled") | null;
+                state?: components["schemas"]["JobState"] | null;
                 dataset_id?: string | null;
                 kind?: string | null;
+                /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 limit?: number;
             };
@@ -5675,54 +6389,36 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    getjob_api_jobs__job_id__get: {
+    jobs_read_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5739,57 +6435,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    cancel_api_jobs__job_id__cancel_post: {
+    jobs_cancel_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5806,57 +6493,48 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    retry_api_jobs__job_id__retry_post: {
+    jobs_retry_job: {
         parameters: {
             query?: never;
             header?: never;
@@ -5873,34 +6551,34 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Job"];
+                    "application/json": components["schemas"]["JobOut"];
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
+            /** @description Not found */
             404: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Conflict */
@@ -5909,23 +6587,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
     };
-    events_api_events_get: {
+    jobs_follow_events: {
         parameters: {
             query?: {
+                /** @description only events of this dataset, and of none */
                 dataset_id?: string | null;
             };
             header?: never;
@@ -5934,121 +6613,40 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    ready_readyz_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
+            /** @description server-sent events */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ready"];
+                    "text/event-stream": unknown;
                 };
             };
-            /** @description Unauthorized */
+            /** @description Sign in first */
             401: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Forbidden */
+            /** @description Not allowed */
             403: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Conflict */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
+            /** @description Invalid content */
             422: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -1,0 +1,135 @@
+/** One dataset: where it stands, what to do next, its images. */
+import { Button, Card, Group, Stack, Text, Title } from "@mantine/core";
+import { Dropzone } from "@mantine/dropzone";
+import { IconArrowRight, IconPhotoPlus, IconPointer } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link, useParams, useSearchParams } from "react-router";
+import { datasetQuery } from "../../api/queries";
+import { useMay, useUser } from "../../api/session";
+import type { Dataset } from "../../api/types";
+import { count, percent } from "../../lib/format";
+import { StageBadge } from "../../ui/badges";
+import { Figures, FiguresSkeleton } from "../../ui/Figures";
+import { Page } from "../../ui/Page";
+import { PageHeader } from "../../ui/PageHeader";
+import { ActiveJobs } from "./ActiveJobs";
+import { ImageGrid } from "./ImageGrid";
+import { ImportDrawer } from "./ImportDrawer";
+import { ImportStatus } from "./ImportStatus";
+import { startImport } from "./importRun";
+import { nextStep } from "./nextStep";
+
+export function OverviewPage() {
+  const { datasetId = "" } = useParams();
+  const { data: dataset } = useQuery(datasetQuery(datasetId));
+  const admin = useMay("admin");
+  const [parameters, setParameters] = useSearchParams();
+  const [importing, setImporting] = useState(false);
+  const drawerOpen = admin && (importing || parameters.has("add"));
+  const closeDrawer = () => {
+    setImporting(false);
+    if (parameters.has("add")) setParameters({}, { replace: true });
+  };
+  const openDrawer = () => setImporting(true);
+
+  return (
+    <Page>
+      <PageHeader
+        title={dataset?.name ?? "Dataset"}
+        aside={dataset && <StageBadge stage={dataset.stage} />}
+        description={dataset?.description}
+        actions={
+          <>
+            {admin && (
+              <Button variant="default" leftSection={<IconPhotoPlus size={16} />} onClick={openDrawer}>
+                Add images
+              </Button>
+            )}
+            <Button
+              component={Link}
+              to="annotate"
+              leftSection={<IconPointer size={16} />}
+              disabled={dataset?.counts.images === 0}
+            >
+              Annotate
+            </Button>
+          </>
+        }
+      />
+      <Stack gap="lg">
+        {dataset ? <Figures items={figuresOf(dataset)} /> : <FiguresSkeleton />}
+        {dataset && <NextStepCard dataset={dataset} onImport={openDrawer} />}
+        <ImportStatus datasetId={datasetId} />
+        <ActiveJobs datasetId={datasetId} />
+        {dataset && <ImageGrid dataset={dataset} onImport={admin ? openDrawer : undefined} />}
+      </Stack>
+      {admin && (
+        <>
+          <Dropzone.FullScreen active={!drawerOpen} onDrop={(files) => void startImport(datasetId, files)}>
+            <Stack align="center" justify="center" h="60vh" style={{ pointerEvents: "none" }}>
+              <IconPhotoPlus size={56} stroke={1.2} />
+              <Title order={2}>Drop to add to {dataset?.name}</Title>
+              <Text c="var(--ink-soft)">Photographs, zips, COCO files</Text>
+            </Stack>
+          </Dropzone.FullScreen>
+          <ImportDrawer datasetId={datasetId} opened={drawerOpen} onClose={closeDrawer} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+function figuresOf({ counts, stage, review_mode }: Dataset) {
+  return [
+    { label: "Images", value: count(counts.images) },
+    { label: "Ready to click", value: count(counts.embedded), share: percent(counts.embedded, counts.images) },
+    { label: "Annotated", value: count(counts.annotated), share: percent(counts.annotated, counts.images) },
+    { label: "Masks", value: count(counts.masks), note: perImage(counts.masks, counts.annotated) },
+    ...(stage === 2 || counts.proposals > 0
+      ? [{ label: "Proposals", value: count(counts.proposals), note: "waiting for an annotator" }]
+      : []),
+    ...(review_mode !== "none" || counts.to_review > 0
+      ? [
+          {
+            label: "To review",
+            value: count(counts.to_review),
+            note: review_mode === "all" ? "every mask" : "a sample",
+          },
+        ]
+      : []),
+  ];
+}
+
+function perImage(masks: number, images: number): string {
+  return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "none yet";
+}
+
+function NextStepCard({ dataset, onImport }: { dataset: Dataset; onImport: () => void }) {
+  const step = nextStep(dataset, useUser().role);
+  const { action } = step;
+  return (
+    <Card px="lg" py="md">
+      <Group justify="space-between" wrap="nowrap">
+        <div>
+          <Title order={2}>{step.title}</Title>
+          <Text size="sm" c="var(--ink-soft)">
+            {step.text}
+          </Text>
+        </div>
+        {action?.kind === "import" && <Button onClick={onImport}>{action.label}</Button>}
+        {action?.kind === "page" && (
+          <Button
+            component={Link}
+            to={action.page}
+            variant="light"
+            rightSection={<IconArrowRight size={16} />}
+            style={{ flex: "none" }}
+          >
+            {action.label}
+          </Button>
+        )}
+      </Group>
+    </Card>
+  );
+}

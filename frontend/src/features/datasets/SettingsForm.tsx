@@ -1,0 +1,119 @@
+/** The editable part of a dataset, saved as a whole. */
+import { Button, Card, Group, NumberInput, SimpleGrid, Stack, Switch, Textarea, TextInput, Title } from "@mantine/core";
+import { type FormEvent, useState } from "react";
+import { api, unwrap } from "../../api/client";
+import { keys } from "../../api/keys";
+import type { Dataset, Policy } from "../../api/types";
+import { FormError } from "../../ui/FormError";
+import { useAction } from "../../ui/useAction";
+import { ReviewFields, type ReviewValue } from "./ReviewFields";
+
+export function SettingsForm({ dataset }: { dataset: Dataset }) {
+  const [name, setName] = useState(dataset.name);
+  const [description, setDescription] = useState(dataset.description);
+  const [review, setReview] = useState<ReviewValue>({
+    review_mode: dataset.review_mode,
+    review_percent: dataset.review_percent,
+  });
+  const [policy, setPolicy] = useState<Policy>(dataset.policy);
+
+  const save = useAction({
+    run: () =>
+      unwrap(
+        api.PATCH("/api/datasets/{dataset_id}", {
+          params: { path: { dataset_id: dataset.id } },
+          body: { name: name.trim(), description: description.trim(), ...review, policy },
+        }),
+      ),
+    stale: [keys.datasets, keys.stages(dataset.id), keys.review(dataset.id)],
+    quiet: true,
+    done: "The settings are saved.",
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="lg">
+        <Card p="lg">
+          <Stack gap="md">
+            <TextInput
+              label="Name"
+              required
+              maxLength={120}
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+            <Textarea
+              label="Description"
+              autosize
+              minRows={2}
+              value={description}
+              onChange={(event) => setDescription(event.currentTarget.value)}
+            />
+          </Stack>
+        </Card>
+        <Card p="lg">
+          <ReviewFields value={review} onChange={setReview} />
+        </Card>
+        <Card p="lg">
+          <PolicyFields policy={policy} onChange={setPolicy} />
+        </Card>
+        <FormError error={save.error} />
+        <Group justify="flex-end">
+          <Button type="submit" loading={save.isPending}>
+            Save
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy: Policy) => void }) {
+  const number = (key: "min_new_masks" | "max_rounds_stage1" | "max_rounds_stage2" | "min_gain") => ({
+    value: policy[key],
+    onChange: (value: number | string) => onChange({ ...policy, [key]: Number(value) || 0 }),
+  });
+  const toggle = (key: "auto_rounds" | "auto_stages" | "frozen") => ({
+    checked: policy[key],
+    onChange: (event: { currentTarget: { checked: boolean } }) =>
+      onChange({ ...policy, [key]: event.currentTarget.checked }),
+  });
+  return (
+    <Stack gap="md">
+      <Title order={2}>Rounds and stages</Title>
+      <Switch
+        label="Train a round by itself"
+        description="As soon as there are enough new masks."
+        {...toggle("auto_rounds")}
+      />
+      <Switch
+        label="Change the stage by itself"
+        description="As soon as all gates of the stage hold."
+        {...toggle("auto_stages")}
+      />
+      <Switch
+        label="Freeze"
+        description="No round and no stage change starts by itself, whatever is set above."
+        {...toggle("frozen")}
+      />
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
+        <NumberInput label="New masks before a round" min={1} {...number("min_new_masks")} />
+        <NumberInput
+          label="Least gain of a round"
+          description="Held-out mIoU; below it a stage is done."
+          min={0}
+          max={1}
+          step={0.005}
+          decimalScale={4}
+          {...number("min_gain")}
+        />
+        <NumberInput label="Most rounds in stage 1" min={1} {...number("max_rounds_stage1")} />
+        <NumberInput label="Most rounds in stage 2" min={1} {...number("max_rounds_stage2")} />
+      </SimpleGrid>
+    </Stack>
+  );
+}

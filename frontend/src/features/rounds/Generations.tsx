@@ -1,0 +1,107 @@
+/** Stage 3: runs that generate all masks by themselves. Earlier stages show it only when there are runs to show. */
+import { Button, Card, Group, Progress, Select, Stack, Table, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, unwrap } from "../../api/client";
+import { keys } from "../../api/keys";
+import { generationsQuery } from "../../api/queries";
+import { useMay } from "../../api/session";
+import type { Generation } from "../../api/types";
+import { count, percent } from "../../lib/format";
+import { Ago } from "../../ui/Ago";
+import { JobBadge } from "../../ui/badges";
+import { useAction } from "../../ui/useAction";
+
+const PRESETS = [
+  { value: "default", label: "Default" },
+  { value: "sam-paper", label: "As in the SAM paper" },
+  { value: "fast", label: "Fast" },
+];
+
+export function Generations({ datasetId, stage }: { datasetId: string; stage: number }) {
+  const { data: runs = [] } = useQuery(generationsQuery(datasetId));
+  const admin = useMay("admin");
+  if (runs.length === 0 && !(admin && stage === 3)) return null;
+  return (
+    <Card p="lg">
+      <Group justify="space-between" mb={runs.length > 0 ? "sm" : 0}>
+        <div>
+          <Title order={2}>Generation</Title>
+          <Text size="sm" c="var(--ink-soft)">
+            A grid of points on every image; masks that are confident, stable and not doubled are kept.
+          </Text>
+        </div>
+        {admin && stage === 3 && <StartGeneration datasetId={datasetId} />}
+      </Group>
+      {runs.length > 0 && (
+        <Table horizontalSpacing="xs" className="tabular">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Started</Table.Th>
+              <Table.Th>State</Table.Th>
+              <Table.Th>Images</Table.Th>
+              <Table.Th ta="right">Masks</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {runs.map((run) => (
+              <Run key={run.id} run={run} />
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+    </Card>
+  );
+}
+
+function Run({ run }: { run: Generation }) {
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Text size="sm">
+          <Ago at={run.created_at} />
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        <JobBadge state={run.state} />
+      </Table.Td>
+      <Table.Td miw={160}>
+        <Stack gap={3}>
+          <Progress
+            value={percent(run.images_done, run.images_total)}
+            animated={run.state === "running"}
+            aria-label="Images done"
+          />
+          <Text size="xs" c="var(--ink-soft)">
+            {count(run.images_done)} / {count(run.images_total)}
+          </Text>
+        </Stack>
+      </Table.Td>
+      <Table.Td ta="right">{count(run.masks)}</Table.Td>
+    </Table.Tr>
+  );
+}
+
+function StartGeneration({ datasetId }: { datasetId: string }) {
+  const [preset, setPreset] = useState("default");
+  const start = useAction({
+    run: () => unwrap(api.POST("/api/generations", { body: { dataset_id: datasetId, preset } })),
+    stale: [keys.generations(datasetId), keys.jobs],
+    done: "The run is on its way.",
+  });
+  return (
+    <Group gap="xs">
+      <Select
+        size="xs"
+        w={170}
+        aria-label="Settings"
+        data={PRESETS}
+        value={preset}
+        onChange={(value) => setPreset(value ?? "default")}
+      />
+      <Button size="xs" loading={start.isPending} onClick={() => start.mutate()}>
+        Generate
+      </Button>
+    </Group>
+  );
+}

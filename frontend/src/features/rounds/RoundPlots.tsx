@@ -1,0 +1,87 @@
+/** How the loop does, round by round: better masks, less time, more of them. */
+import { BarChart, LineChart } from "@mantine/charts";
+import { Card, SimpleGrid, Text } from "@mantine/core";
+import type { ReactNode } from "react";
+import type { RoundInsight } from "../../api/types";
+import { NOTHING } from "../../lib/format";
+
+const HEIGHT = 150;
+
+const digits = (places: number) => (value: number) => value.toFixed(places);
+
+export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
+  const data = [...rounds].sort((a, b) => a.number - b.number).map((round) => ({ ...round, name: nameOf(round) }));
+  const common = { h: HEIGHT, data, dataKey: "name", tickLine: "none" as const, gridAxis: "y" as const };
+  const line = { ...common, curveType: "linear" as const, withDots: true, strokeWidth: 2, connectNulls: true };
+  return (
+    <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} spacing="md">
+      <Plot title="mIoU on held-out masks" latest={lastOf(data, "miou_5", 3)} note="after 5 clicks">
+        <LineChart
+          {...line}
+          yAxisProps={{ domain: ["auto", "auto"], width: 40 }}
+          valueFormatter={digits(3)}
+          series={[
+            { name: "miou_1", label: "1 click", color: "indigo.5" },
+            { name: "miou_5", label: "5 clicks", color: "loom.6" },
+          ]}
+        />
+      </Plot>
+      <Plot title="Gain of the round" latest={lastOf(data, "gain", 3)} note="mIoU over the model before">
+        <BarChart
+          {...common}
+          yAxisProps={{ width: 40 }}
+          valueFormatter={digits(3)}
+          maxBarWidth={26}
+          series={[{ name: "gain", label: "Gain", color: "loom.6" }]}
+          getBarColor={(value) => (value < 0 ? "orange.6" : "loom.6")}
+        />
+      </Plot>
+      <Plot title="Seconds per mask" latest={lastOf(data, "seconds_per_mask", 1)} note="an annotator's time">
+        <LineChart
+          {...line}
+          yAxisProps={{ domain: [0, "auto"], width: 32 }}
+          valueFormatter={digits(1)}
+          series={[{ name: "seconds_per_mask", label: "Seconds", color: "grape.5" }]}
+        />
+      </Plot>
+      <Plot title="Masks per image" latest={lastOf(data, "masks_per_image", 1)} note="on annotated images">
+        <LineChart
+          {...line}
+          yAxisProps={{ domain: [0, "auto"], width: 32 }}
+          valueFormatter={digits(1)}
+          series={[{ name: "masks_per_image", label: "Masks", color: "blue.5" }]}
+        />
+      </Plot>
+    </SimpleGrid>
+  );
+}
+
+const nameOf = (round: RoundInsight) => (round.number === 0 ? "start" : `R${round.number}`);
+
+function lastOf(
+  data: RoundInsight[],
+  key: "miou_5" | "gain" | "seconds_per_mask" | "masks_per_image",
+  places: number,
+): string {
+  const value = data.map((round) => round[key]).findLast((one) => one != null);
+  return value == null ? NOTHING : value.toFixed(places);
+}
+
+function Plot({ title, latest, note, children }: { title: string; latest: string; note: string; children: ReactNode }) {
+  return (
+    <Card p="md">
+      <Text size="xs" c="var(--ink-soft)">
+        {title}
+      </Text>
+      <Text fz={20} fw={600} lh={1.3} className="tabular">
+        {latest}{" "}
+        <Text span size="xs" c="var(--ink-soft)" fw={400}>
+          {note}
+        </Text>
+      </Text>
+      <div style={{ marginTop: 10 }} role="img" aria-label={`${title}, latest ${latest}`}>
+        {children}
+      </div>
+    </Card>
+  );
+}

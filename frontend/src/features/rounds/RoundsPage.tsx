@@ -1,0 +1,69 @@
+/** Where the loop turns: the stage and its gates, the plots, the rounds. */
+import { Skeleton, Stack, Title } from "@mantine/core";
+import { IconRefreshDot } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { useParams } from "react-router";
+import { datasetQuery, insightsQuery, roundsQuery } from "../../api/queries";
+import { useMay } from "../../api/session";
+import { EmptyState } from "../../ui/EmptyState";
+import { ErrorNotice } from "../../ui/ErrorNotice";
+import { Page } from "../../ui/Page";
+import { PageHeader } from "../../ui/PageHeader";
+import { Generations } from "./Generations";
+import { RoundCard } from "./RoundCard";
+import classes from "./RoundsPage.module.css";
+import { isRunning } from "./roundState";
+import { StagePanel } from "./StagePanel";
+import { StartRound } from "./StartRound";
+
+const RoundPlots = lazy(async () => ({ default: (await import("./RoundPlots")).RoundPlots }));
+
+export function RoundsPage() {
+  const { datasetId = "" } = useParams();
+  const admin = useMay("admin");
+  const { data: dataset } = useQuery(datasetQuery(datasetId));
+  const rounds = useQuery(roundsQuery(datasetId));
+  const insights = useQuery(insightsQuery(datasetId));
+  const newestFirst = [...(rounds.data ?? [])].sort((a, b) => b.number - a.number);
+  const running = newestFirst.find((round) => isRunning(round.state));
+  const newest = newestFirst.find((round) => round.state === "activated");
+
+  return (
+    <Page>
+      <PageHeader
+        title="Rounds and stages"
+        description="A round retrains the decoder on the masks so far and goes live only if it does not get worse on images held out."
+        actions={admin && dataset && <StartRound dataset={dataset} running={running} />}
+      />
+      <Stack gap="lg">
+        <StagePanel datasetId={datasetId} />
+        <Generations datasetId={datasetId} stage={dataset?.stage ?? 1} />
+        {(insights.data?.rounds.length ?? 0) > 0 && (
+          <Suspense fallback={<Skeleton h={230} />}>
+            <RoundPlots rounds={insights.data?.rounds ?? []} />
+          </Suspense>
+        )}
+        <section>
+          <Title order={2} mb="sm">
+            Rounds
+          </Title>
+          {rounds.error && <ErrorNotice error={rounds.error} retry={() => void rounds.refetch()} />}
+          {rounds.isPending && <Skeleton h={180} />}
+          {rounds.data?.length === 0 && (
+            <EmptyState icon={IconRefreshDot} title="No rounds yet">
+              {admin
+                ? "Annotate a few images, then press Train a round. It can also start by itself: see Settings."
+                : "The first round is trained as soon as there are enough masks."}
+            </EmptyState>
+          )}
+          <ol className={classes.timeline}>
+            {newestFirst.map((round) => (
+              <RoundCard key={round.id} round={round} newest={round.id === newest?.id} idle={!running} />
+            ))}
+          </ol>
+        </section>
+      </Stack>
+    </Page>
+  );
+}

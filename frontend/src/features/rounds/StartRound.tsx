@@ -1,0 +1,73 @@
+/** Train a round now. */
+import { Button, Group, Modal, Radio, Stack, Text, Tooltip } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconPlayerPlay } from "@tabler/icons-react";
+import { useState } from "react";
+import { api, unwrap } from "../../api/client";
+import { keys } from "../../api/keys";
+import type { Dataset, Round } from "../../api/types";
+import { FormError } from "../../ui/FormError";
+import { useAction } from "../../ui/useAction";
+
+const MODES = [
+  {
+    value: "decoder",
+    label: "Decoder",
+    description: "Trains on the stored embeddings: minutes on a CPU. Annotators go on with the same embeddings.",
+  },
+  {
+    value: "full",
+    label: "Whole model",
+    description: "Also changes the encoder: slow without an accelerator, and every image is embedded anew afterwards.",
+  },
+] as const;
+
+export function StartRound({ dataset, running }: { dataset: Dataset; running: Round | undefined }) {
+  const [opened, { open, close }] = useDisclosure();
+  const [mode, setMode] = useState<Round["mode"]>("decoder");
+  const start = useAction({
+    run: () => unwrap(api.POST("/api/rounds", { body: { dataset_id: dataset.id, mode } })),
+    stale: [keys.rounds(dataset.id), keys.jobs],
+    quiet: true,
+    done: (round) => `Round ${round.number} is on its way.`,
+    onDone: close,
+  });
+  return (
+    <>
+      <Tooltip label={`Round ${running?.number} is running. Wait for it or cancel it.`} disabled={!running}>
+        <Button
+          leftSection={<IconPlayerPlay size={16} />}
+          onClick={open}
+          data-disabled={running ? true : undefined}
+          disabled={Boolean(running)}
+        >
+          Train a round
+        </Button>
+      </Tooltip>
+      <Modal opened={opened} onClose={close} title="Train a round">
+        <Stack gap="md">
+          <Text size="sm">
+            A snapshot of the final masks is taken, the model is trained on it and compared with the present one on
+            images held out. Annotators can go on meanwhile.
+          </Text>
+          <Radio.Group label="What is trained" value={mode} onChange={(value) => setMode(value as Round["mode"])}>
+            <Stack gap={8} mt={6}>
+              {MODES.map((one) => (
+                <Radio key={one.value} {...one} />
+              ))}
+            </Stack>
+          </Radio.Group>
+          <FormError error={start.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={close}>
+              Cancel
+            </Button>
+            <Button loading={start.isPending} onClick={() => start.mutate()}>
+              Train
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,23 @@
+/** What the gate said about a round: the backend keeps it as a free document, the page reads what it shows. */
+
+export interface RoundGate {
+  passed: boolean;
+  reason: string;
+  /** mIoU of the new model minus the old one's with its 95 % interval; null when there was nothing to measure on. */
+  gain: number | null;
+  low: number | null;
+  high: number | null;
+}
+
+const numberOrNull = (value: unknown) => (typeof value === "number" ? value : null);
+
+export function readGate(gate: Record<string, unknown> | null | undefined): RoundGate | null {
+  if (!gate || typeof gate.passed !== "boolean") return null;
+  return {
+    passed: gate.passed,
+    reason: typeof gate.reason === "string" ? gate.reason : "",
+    gain: numberOrNull(gate.gain),
+    low: numberOrNull(gate.ci_low),
+    high: numberOrNull(gate.ci_high),
+  };
+}

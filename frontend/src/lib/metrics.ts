@@ -1,0 +1,35 @@
+/** The figures of an evaluation by name, for tables of before and after. Pure. */
+
+const LABELS: Record<string, string> = {
+  miou_1: "mIoU, 1 click",
+  miou_5: "mIoU, 5 clicks",
+  box_miou: "mIoU, box",
+  miou_box: "mIoU, box",
+  noc85: "Clicks to IoU 0.85",
+  noc_85: "Clicks to IoU 0.85",
+};
+
+export interface MetricRow {
+  key: string;
+  label: string;
+  before: number | null;
+  after: number | null;
+}
+
+type Figures = Record<string, unknown> | null | undefined;
+
+const numberOrNull = (value: unknown): number | null =>
+  typeof value === "number" && Number.isFinite(value) ? value : null;
+
+/** Rows for the figures we have words for, in a fixed order; others are details nobody compares by eye. */
+export function metricRows(before: Figures, after: Figures): MetricRow[] {
+  return Object.entries(LABELS)
+    .map(([key, label]) => ({ key, label, before: numberOrNull(before?.[key]), after: numberOrNull(after?.[key]) }))
+    .filter((row) => row.before !== null || row.after !== null);
+}
+
+/** Whether a change of this figure is good: fewer clicks are better, more of everything else is. */
+export function isBetter(row: MetricRow): boolean | null {
+  if (row.before === null || row.after === null || row.before === row.after) return null;
+  return row.key.startsWith("noc") ? row.after < row.before : row.after > row.before;
+}
