@@ -1,8 +1,8 @@
 """The flow of the platform as tables. Reading this file is reading the system.
 
-`JOBS` says on which queue each kind of job runs, `PIPELINE` what each event sets in motion. An event's subscribers run
-in the transaction of the event, so its consequences are committed with it or not at all. A later step of the chain is
-reached through these tables, never by import.
+`JOBS` says on which queue each kind of job runs, `CLOCK` what is due how often, `PIPELINE` what each event sets in
+motion. An event's subscribers run in the transaction of the event, so its consequences are committed with it or not at
+all. A later step of the chain is reached through these tables, never by import.
 """
 
 from sqlalchemy.orm import Session
@@ -54,6 +54,14 @@ def remove_embeddings(session: Session, event: Event) -> None:
     """Embeddings of images that are gone."""
     registry.drop_embeddings_later(session, event.data["sha256s"])
 
+
+# What runs on the clock, and how often (seconds).
+CLOCK: dict[str, float] = {
+    "annotation.return_expired": 30,
+    "datasets.sweep_uploads": 3600,
+    "registry.default": 10,
+    "rounds.schedule": 60,
+}
 
 PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
     "dataset.created": (use_default_model,),

@@ -2,7 +2,7 @@
 
     celery -A backend.worker worker -Q io,control --pool=threads -c 2
     celery -A backend.worker worker -Q train,control --pool=solo
-    celery -A backend.worker beat
+    celery -A backend.clock beat
 
 A solo pool runs the job in the worker's main thread: torch is never forked, and a shutdown reaches the job, which stops
 at its next step and goes back to its queue.
@@ -20,7 +20,7 @@ from typing import Any
 from celery import Celery, signals
 
 from backend import pipeline
-from backend.core.celery import CONTROL_QUEUE, QUEUES, RECONCILE, RUN_JOB
+from backend.core.celery import QUEUES, RECONCILE, RUN_JOB
 from backend.core.health import WORKER_KEY
 from backend.core.jobs.handlers import Periodic, handlers, periodics
 from backend.core.jobs.reconcile import reconcile, run_periodic
@@ -53,6 +53,9 @@ def load_handlers() -> None:
     missing = sorted(set(pipeline.JOBS) - set(handlers))
     if missing:
         raise RuntimeError(f"backend/pipeline.py declares jobs without a handler: {', '.join(missing)}")
+    clocked = {name: periodic.every_s for name, periodic in periodics.items()}
+    if clocked != pipeline.CLOCK:
+        raise RuntimeError(f"backend/pipeline.py declares {pipeline.CLOCK} for the clock, the tasks {clocked}")
 
 
 def make_worker() -> Celery:
@@ -71,14 +74,8 @@ def make_worker() -> Celery:
     def reconcile_jobs() -> None:
         reconcile(runtime)
 
-    every = {RECONCILE: settings.reconcile_s}
     for periodic in periodics.values():
         _add_periodic(app, runtime, periodic)
-        every[periodic.name] = periodic.every_s
-    app.conf.beat_schedule = {
-        name: {"task": name, "schedule": s, "options": {"queue": CONTROL_QUEUE, "expires": max(s, 5.0)}}
-        for name, s in every.items()
-    }
     _announce(runtime)
     return app
 

@@ -45,6 +45,7 @@ class EventHub:
         self._subscriptions: set[Subscription] = set()
         self._listener: asyncio.Task[None] | None = None
         self._listening = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.closing = False
 
     @contextlib.contextmanager
@@ -52,8 +53,9 @@ class EventHub:
         """A queue of the events of one dataset (and of none), or of all."""
         subscription = Subscription(dataset_id)
         self._subscriptions.add(subscription)
+        self._loop = asyncio.get_running_loop()
         if self._listener is None or self._listener.done():
-            self._listener = asyncio.get_running_loop().create_task(self._listen())
+            self._listener = self._loop.create_task(self._listen())
         try:
             yield subscription
         finally:
@@ -71,6 +73,11 @@ class EventHub:
             subscription.offer(None)
         if self._listener is not None:
             self._listener.cancel()
+
+    def close_soon(self) -> None:
+        """`close` from a signal handler or another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.close)
 
     async def _listen(self) -> None:
         failures = 0
