@@ -30,4 +30,4 @@ def grabcut_from_box(image: NDArray[np.uint8], box: tuple[int, int, int, int]) -
         cv2.grabCut(bgr, labels, rect, background, foreground, ITERATIONS, cv2.GC_INIT_WITH_RECT)
     except cv2.error:
         return inside
-    return (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))

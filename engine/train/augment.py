@@ -75,7 +75,7 @@ def make_crop(
         sample.image[y0:y1, x0:x1], (out_w, out_h), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
     )
     flip = rng.random() < settings.flip
-    pixels = jitter_colour(image, rng, settings)
+    pixels = jitter_colour(np.asarray(image, np.uint8), rng, settings)
     normalised = np.zeros((size, size, 3), np.float32)
     pixels = (pixels - PIXEL_MEAN) / PIXEL_STD
     normalised[:out_h, :out_w] = pixels[:, ::-1] if flip else pixels
@@ -154,7 +154,7 @@ def jitter_colour(image: UInt8Array, rng: np.random.Generator, settings: Augment
         matrix, shift = GREY @ matrix, GREY @ shift
     if rng.random() < settings.invert:
         matrix, shift = -matrix, 255 - shift
-    pixels: FloatArray = cv2.transform(image.astype(np.float32), np.column_stack([matrix, shift]))
+    pixels = np.asarray(cv2.transform(image.astype(np.float32), np.column_stack([matrix, shift])), np.float32)
     if noise:
         pixels += np.float32(noise) * rng.standard_normal(pixels.shape, dtype=np.float32)
     return np.clip(pixels, 0, 255, out=pixels)

@@ -19,6 +19,8 @@ from engine.train.augment import AugmentSettings, make_crop
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from engine.train.data import Sample, SampleSource
 
 MAX_EMPTY_DRAWS = 200
@@ -107,7 +109,9 @@ class ImageBatches:
 
     def batch(self, seed: int, step: int, size: BatchSize) -> Batch:
         rng = np.random.default_rng([seed, step])
-        images, targets, owners = [], [], []
+        images: list[NDArray[np.float32]] = []
+        targets: list[NDArray[np.float32]] = []
+        owners: list[int] = []
         draws = 0
         while len(images) < size.num_images:
             index = int(rng.choice(len(self._source), p=self._probabilities))

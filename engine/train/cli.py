@@ -37,7 +37,7 @@ def train(
     """Train a promptable segmentation model."""
     import torch
 
-    from engine.errors import EngineError
+    from engine.errors import EngineError, TrainingError
     from engine.model.checkpoint import save_model
     from engine.train.scenes import SceneDataset
 
@@ -45,9 +45,7 @@ def train(
         torch.set_num_threads(1)
     try:
         if not resume and (out / "last.pt").exists():
-            raise typer.BadParameter(
-                f"{out} already holds a run; add --resume to continue it or choose another folder."
-            )
+            raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
         sam = _start_model(model, from_scratch, seed)
         source = _source(data, SceneDataset(scenes, seed=seed) if scenes else None, scenes_weight)
         settings = _settings(sam.config.image_size, minutes, steps, small_until, learning_rate, seed, shards)

@@ -20,7 +20,7 @@ def random_points(regions: Tensor, generator: torch.Generator) -> Tensor:
 
     The point lies anywhere inside its low_res cell. An empty region gives a point anywhere.
     """
-    count, height, width = regions.shape
+    count, _, width = regions.shape
     noise = torch.rand(regions.shape, generator=generator)
     cells = (regions.float() + 1e-6).mul_(noise).flatten(1).argmax(dim=1)
     inside = torch.rand((count, 2), generator=generator)
@@ -29,7 +29,7 @@ def random_points(regions: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def first_region(targets: Tensor) -> Tensor:
-    """Where a first foreground click may fall: cells covered by more than half, or the most covered ones of a tiny mask."""
+    """Where a first foreground click may fall: cells covered by more than half, or a tiny mask's most covered ones."""
     peak = targets.flatten(1).max(dim=1).values[:, None, None]
     return targets > torch.minimum(torch.full_like(peak, 0.5), peak * 0.9)
 
@@ -49,7 +49,7 @@ def noisy_boxes(targets: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def tight_boxes(targets: Tensor) -> Tensor:
-    """xyxy boxes in model-frame pixels of coverage maps (N, h, w), exact to the fraction of the border cells covered."""
+    """xyxy boxes in model-frame pixels of coverage maps (N, h, w), exact to the fraction of border cells covered."""
     columns, rows = targets.amax(dim=1), targets.amax(dim=2)
     edges = []
     for profile in (columns, rows):

@@ -88,8 +88,8 @@ def interact(
 
     `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); `offset` in cells as in `prepare`.
     The loss is the mean over masks and calls. The single-mask token learns from boxes and from every later call, the
-    three candidates from the first prompt: the tokens that answer these prompts when the model is used. For crops smaller
-    than the model's input, call it within `grid_of`.
+    three candidates from the first prompt: the tokens that answer these prompts when the model is used. For crops
+    smaller than the model's input, call it within `grid_of`.
     """
     features = prepare(model, embeddings, offset)
     shift = torch.tensor(offset, dtype=torch.float32) * model.config.patch_size

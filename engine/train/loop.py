@@ -55,9 +55,9 @@ class TrainSettings:
 
     The run ends after `max_steps` or `minutes`, whichever comes first; the learning rate warms up over `warmup_steps`
     and falls along a cosine to `final_lr` of its height at that end. `bf16` runs the encoder in bfloat16 (the decoder's
-    small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. `shards` splits every batch
-    over that many threads, which on a busy machine wastes less than torch's own threads do (set those to 1); with more
-    than one, batch norm's statistics depend on timing, so a run is no longer exactly repeatable.
+    small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. `shards` splits every
+    batch over that many threads, which on a busy machine wastes less than torch's own threads do (set those to 1); with
+    more than one, batch norm's statistics depend on timing, so a run is no longer exactly repeatable.
     """
 
     mode: Literal["full", "decoder"] = "full"

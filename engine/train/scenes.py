@@ -35,14 +35,14 @@ def make_scene(seed: int, size: tuple[int, int] = (384, 512)) -> tuple[UInt8Arra
             canvas = _cast_shadow(rng, canvas, shape)
         canvas = _paint(rng, canvas, shape)
         owner[shape > 0.5] = number
-    canvas = _camera(rng, canvas)
+    picture = _camera(rng, canvas)
     masks = []
     for number, full_area in enumerate(full_areas):
         mask = owner == number
         visible = int(mask.sum())
         if number and visible >= max(MIN_VISIBLE_PIXELS, MIN_VISIBLE_FRACTION * full_area):
             masks.append(mask)
-    return canvas, masks
+    return picture, masks
 
 
 class SceneDataset:
@@ -67,7 +67,7 @@ class SceneDataset:
 
 def _colour(rng: np.random.Generator) -> NDArray[np.float32]:
     hsv = np.array([[[rng.integers(0, 180), rng.integers(0, 230), rng.integers(30, 256)]]], np.uint8)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0], np.float32)
 
 
 def _surface(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
@@ -93,7 +93,7 @@ def _surface(rng: np.random.Generator, height: int, width: int) -> NDArray[np.fl
         coarse = rng.normal(0, rng.uniform(4, 30), (height // cell + 2, width // cell + 2)).astype(np.float32)
         noise = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         surface += noise[..., None]
-    return np.clip(surface, 0, 255).astype(np.float32)
+    return np.asarray(np.clip(surface, 0, 255), np.float32)
 
 
 def _shape(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
@@ -115,7 +115,7 @@ def _shape(rng: np.random.Generator, height: int, width: int) -> NDArray[np.floa
     if rng.random() < 0.12:
         hole = (max(int(radius * aspect * 0.45), 1),) * 2
         cv2.ellipse(canvas, (int(centre[0]), int(centre[1])), hole, 0, 0, 360, 0, -1, cv2.LINE_AA)
-    return canvas.astype(np.float32) / 255
+    return canvas.astype(np.float32) / np.float32(255)
 
 
 def _outline(
@@ -135,7 +135,8 @@ def _outline(
     radii = np.clip(radii, 0.15, 1.6) * radius
     local = np.stack([np.cos(angles) * radii, np.sin(angles) * radii * aspect], axis=1)
     cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
-    return (local @ np.array([[cos, sin], [-sin, cos]]) + centre).round().astype(np.int32)
+    placed = local @ np.array([[cos, sin], [-sin, cos]]) + np.array(centre)
+    return np.asarray(placed.round(), np.int32)
 
 
 def _cast_shadow(
@@ -143,10 +144,11 @@ def _cast_shadow(
 ) -> NDArray[np.float32]:
     height, width = shape.shape
     reach = 0.03 * max(height, width)
-    shift = np.float32([[1, 0, rng.uniform(-reach, reach)], [0, 1, rng.uniform(0, reach)]])
+    shift = np.array([[1, 0, rng.uniform(-reach, reach)], [0, 1, rng.uniform(0, reach)]])
     moved = cv2.warpAffine(shape, shift, (width, height))
     soft = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(1.0, 8.0)))
-    return canvas * (1 - rng.uniform(0.2, 0.6) * soft[..., None]).astype(np.float32)
+    darkness = np.float32(rng.uniform(0.2, 0.6)) * np.asarray(soft, np.float32)
+    return canvas * (1 - darkness[..., None])
 
 
 def _paint(rng: np.random.Generator, canvas: NDArray[np.float32], shape: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -171,6 +173,6 @@ def _camera(rng: np.random.Generator, canvas: NDArray[np.float32]) -> UInt8Array
     light = cv2.resize(rng.uniform(0.75, 1.2, (2, 2)).astype(np.float32), (width, height))
     canvas = canvas * light[..., None]
     if rng.random() < 0.7:
-        canvas = cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.4, 1.3)))
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.4, 1.3))), np.float32)
     canvas = canvas + rng.normal(0, rng.uniform(1, 9), canvas.shape).astype(np.float32)
     return np.clip(canvas, 0, 255).astype(np.uint8)
