@@ -117,11 +117,14 @@ def write_image_json(
 
 def read_image_json(path: Path | str) -> dict[str, Any]:
     """Read one image's file back, every RLE checked against the image's size; FormatError says what is wrong."""
+    annotation: Any = None
     try:
         document = json.loads(Path(path).read_bytes())
         image, annotations = document["image"], document["annotations"]
         for annotation in annotations:
             rle_ops.validate(annotation["segmentation"], image["height"], image["width"])
+    except FormatError as error:
+        raise FormatError(f"{path}, annotation {annotation.get('id')}: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{path} is not an SA-1B file ({type(error).__name__}: {error}). Export it again.") from error
     return {"image": image, "annotations": annotations}

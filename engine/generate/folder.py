@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
 from engine.errors import EngineError
 from engine.generate.generator import MaskGenerator, MaskRecord, Progress
 from engine.generate.images import find_images, read_image
@@ -92,6 +94,9 @@ def run(
             records = generator.generate(image, progress, name=path.name)
         except EngineError as error:
             yield Outcome(path, error=str(error))
+            continue
+        except (MemoryError, torch.OutOfMemoryError):
+            yield Outcome(path, error="there is not enough memory for it; scale it down, or use --device cpu")
             continue
         write(output_path(out, path), path, (image.shape[0], image.shape[1]), records)
         yield Outcome(path, masks=len(records), seconds_s=time.perf_counter() - start)

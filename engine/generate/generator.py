@@ -92,6 +92,8 @@ class MaskGenerator:
     def __init__(self, model: Sam, settings: GeneratorSettings | None = None) -> None:
         self.model = model
         self.settings = settings or GeneratorSettings.preset("default")
+        if model.training:
+            raise EngineError("The model is in training mode, where its answers vary. Call model.eval() first.")
 
     def generate(
         self, image: npt.NDArray[np.uint8], progress: Progress | None = None, *, name: str = "the image"

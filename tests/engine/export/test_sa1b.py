@@ -88,6 +88,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         sa1b.write_image_json(path, IMAGE, [record(predicted_iou=float("nan"))])
 
 
+def test_a_mask_that_does_not_fit_is_named(tmp_path):
+    annotation = {"id": 12, "segmentation": rle.encode(np.ones((4, 4)))}
+    (tmp_path / "a.json").write_text(json.dumps({"image": IMAGE, "annotations": [annotation]}))
+    with pytest.raises(FormatError, match=r"a\.json, annotation 12: .*its image is"):
+        sa1b.read_image_json(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"image": {"height": 1}, "annotations": [{}]}'])
 def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "a.json").write_text(text)

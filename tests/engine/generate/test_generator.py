@@ -1,5 +1,6 @@
 """The generator against the released one's answers, and its own promises."""
 
+import copy
 import json
 import tracemalloc
 
@@ -95,6 +96,11 @@ def test_embeddings_that_cannot_do_are_refused(sure):
         MaskGenerator(sure, few()).generate_from_embedding(np.zeros((8, 16, 16), dtype=np.float32), (40, 60))
     with pytest.raises(EngineError, match="crop_n_layers=0"):
         MaskGenerator(sure, few(crop_n_layers=1)).generate_from_embedding(np.zeros((32, 16, 16)), (40, 60))
+
+
+def test_a_model_in_training_is_refused(sure):
+    with pytest.raises(EngineError, match="training mode"):
+        MaskGenerator(copy.deepcopy(sure).train())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
