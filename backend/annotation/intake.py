@@ -33,7 +33,7 @@ def import_masks(session: Session, image_id: uuid.UUID, records: Sequence[Mappin
 
     Invalid, and nothing stored, when one does not fit the image.
     """
-    image = datasets.get_image(session, image_id)
+    image = _locked_image(session, image_id)
     rows = _rows(session, image, records, MaskSource.IMPORT, MaskStatus.ACCEPTED, model_id=None)
     return _store(session, image, rows, "masks.accepted")
 
@@ -42,7 +42,7 @@ def add_generated(
     session: Session, image_id: uuid.UUID, model_id: uuid.UUID, records: Sequence[Mapping[str, Any]]
 ) -> int:
     """Stores stage 3's masks of an image as accepted, in place of those an earlier run left; how many are new."""
-    image = datasets.get_image(session, image_id)
+    image = _locked_image(session, image_id)
     rows = _rows(session, image, records, MaskSource.GENERATED, MaskStatus.ACCEPTED, model_id=model_id)
     session.execute(
         delete(Mask).where(
@@ -78,6 +78,12 @@ def add_proposals(
         overlaps = metrics.pairwise_rle_iou([row["rle"] for row in rows], list(present))
         rows = [row for row, best in zip(rows, overlaps.max(axis=1), strict=True) if best < DUPLICATE_IOU]
     return _store(session, image, rows, "mask.updated")
+
+
+def _locked_image(session: Session, image_id: uuid.UUID) -> Image:
+    """The image, under the lock that every write on its masks takes."""
+    leases.task_of_image(session, image_id)
+    return datasets.get_image(session, image_id)
 
 
 def _rows(

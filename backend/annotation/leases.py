@@ -66,6 +66,8 @@ def ensure_tasks(session: Session, dataset: Dataset) -> None:
         )
         .outerjoin(Task, Task.image_id == Image.id)
         .where(Image.dataset_id == dataset.id, Task.id.is_(None))
+        # One order for everybody: two requests that insert the same rows must not wait for each other in a circle.
+        .order_by(Image.id)
     )
     columns = ["id", "dataset_id", "image_id", "state", "stage", "seconds_s"]
     session.execute(insert(Task).from_select(columns, missing, include_defaults=False).on_conflict_do_nothing())
@@ -172,8 +174,13 @@ def check_writable(task: Task, user: User) -> None:
 
 
 def heartbeat(session: Session, task_id: uuid.UUID, user: User) -> Task:
-    """Renews the lease. Conflict "lease_lost" when the task is not the user's any more."""
+    """Renews the lease, one that ran out too as long as nobody else took the image.
+
+    Conflict "lease_lost" when the task is not the user's any more.
+    """
     task = locked_task(session, task_id)
+    if task.state == TaskState.OPEN and task.user_id == user.id:
+        return _grant(session, datasets.get_dataset(session, task.dataset_id), task, user)
     if task.state != TaskState.LEASED or task.user_id != user.id:
         raise Conflict(
             "You do not hold this task any more: the lease ran out or the task was finished. "
@@ -204,6 +211,7 @@ def release(session: Session, task_id: uuid.UUID, user: User) -> None:
     """Gives a task back. Not holding it (any more) is no error: the wish is fulfilled."""
     task = locked_task(session, task_id)
     if task.state == TaskState.LEASED and task.user_id == user.id:
+        task.user_id = None
         _give_back(session, task)
 
 
@@ -227,14 +235,14 @@ def reopen(session: Session, image_id: uuid.UUID) -> Task:
     task.outcome = None
     task.returned_at = utcnow()
     if task.state != TaskState.LEASED:
+        task.user_id = None
         _give_back(session, task)
     return task
 
 
 def _give_back(session: Session, task: Task) -> None:
+    """`user_id` stays after a lease ran out: if it is the first to come back, the same user has it again."""
     task.state = task.outcome or TaskState.OPEN
-    if task.outcome is None:
-        task.user_id = None
     task.leased_at = task.leased_until = None
     _show_state(session, task)
     session.flush()

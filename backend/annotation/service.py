@@ -327,7 +327,7 @@ def task_out(session: Session, task: Task) -> TaskOut:
         state=task.state,
         stage=task.stage,
         leased_until=task.leased_until,
-        user_id=task.user_id,
+        user_id=None if task.state == TaskState.OPEN else task.user_id,
         model=None if model is None else ModelOut.of(model, [task.dataset_id]),
         masks=[MaskOut.model_validate(mask) for mask in masks],
         remaining=leases.remaining(session, task.dataset_id),

@@ -66,14 +66,20 @@ def enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job
     return _enqueue(session, dataset_id, model) if state.done < state.total else None
 
 
-def _enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job:
+def _enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion, *, wanted_only: bool = False) -> Job:
+    key = f"{EMBED_KIND}:{dataset_id}:{model.encoder_sha256}"
     return jobs.enqueue(
         session,
         EMBED_KIND,
-        payload={"dataset_id": dataset_id, "encoder_sha256": model.encoder_sha256, "model_id": model.id},
-        title=f"Embed images with {model.name}",
+        payload={
+            "dataset_id": dataset_id,
+            "encoder_sha256": model.encoder_sha256,
+            "model_id": model.id,
+            "wanted_only": wanted_only,
+        },
+        title=f"Embed {'an image' if wanted_only else 'images'} with {model.name}",
         dataset_id=dataset_id,
-        dedupe_key=f"{EMBED_KIND}:{dataset_id}:{model.encoder_sha256}",
+        dedupe_key=f"{key}:wanted" if wanted_only else key,
     )
 
 
@@ -92,9 +98,18 @@ def progress(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Pr
     return Progress(ready=ready, failed=failed, total=total)
 
 
-def claim(session: Session, job_id: uuid.UUID, dataset_id: uuid.UUID, encoder_sha256: str, limit: int) -> list[Claim]:
+def claim(
+    session: Session,
+    job_id: uuid.UUID,
+    dataset_id: uuid.UUID,
+    encoder_sha256: str,
+    limit: int,
+    *,
+    wanted_only: bool = False,
+) -> list[Claim]:
     """Claims up to `limit` images for `job_id`: those a page waits for, then leased ones, then in order of import.
 
+    `wanted_only` leaves out those that no page waits for.
     An image whose claim ended without an answer before is tried alone, and given up after MAX_CLAIMS: what takes a
     worker down must not take the others' images along.
     """
@@ -110,6 +125,8 @@ def claim(session: Session, job_id: uuid.UUID, dataset_id: uuid.UUID, encoder_sh
         )
         .limit(limit)
     )
+    if wanted_only:
+        query = query.where(Embedding.wanted_at.is_not(None))
     claims: list[Claim] = []
     for image_id, image_sha256, file_name, tried in session.execute(query).all():
         if claims and tried:
@@ -218,12 +235,13 @@ def _announce(session: Session, image_sha256: str, encoder_sha256: str, error: s
         )
 
 
-def release(session: Session, job_id: uuid.UUID) -> None:
-    """Gives back the claims of a job that stops before its work is done; they do not count as attempts."""
+def release(session: Session, job_id: uuid.UUID, *, tried: bool) -> None:
+    """Gives back the claims of a job that stops before its work is done. `tried`: they count as attempts."""
+    attempts = Embedding.attempts if tried else func.greatest(Embedding.attempts - 1, 0)
     session.execute(
         update(Embedding)
         .where(Embedding.claimed_by == job_id, Embedding.state == EmbeddingState.PENDING)
-        .values(claimed_by=None, claimed_until=None, attempts=func.greatest(Embedding.attempts - 1, 0))
+        .values(claimed_by=None, claimed_until=None, attempts=attempts)
     )
 
 
@@ -267,7 +285,10 @@ def ready_for_image(session: Session, image_id: uuid.UUID, model: ModelVersion) 
 
 
 def want(session: Session, image_id: uuid.UUID, model: ModelVersion) -> None:
-    """Moves an image to the front of the queue, and makes sure that a job will take it."""
+    """Moves an image to the front of the queue, and makes sure that a job will take it.
+
+    A page that still uses a model version that was replaced gets its image, but not the whole dataset with it.
+    """
     image = datasets.get_image(session, image_id)
     session.execute(
         insert(Embedding)
@@ -285,7 +306,14 @@ def want(session: Session, image_id: uuid.UUID, model: ModelVersion) -> None:
             where=and_(Embedding.state == EmbeddingState.PENDING, Embedding.wanted_at.is_(None)),
         )
     )
-    _enqueue(session, image.dataset_id, model)
+    _enqueue(session, image.dataset_id, model, wanted_only=not _is_active(session, image.dataset_id, model))
+
+
+def _is_active(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> bool:
+    """Whether the dataset uses the model's encoder."""
+    active_id = datasets.get_dataset(session, dataset_id).active_model_id
+    active = session.get(ModelVersion, active_id) if active_id else None
+    return active is None or active.encoder_sha256 == model.encoder_sha256
 
 
 def ready_images(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Sequence[tuple[Image, Embedding]]:

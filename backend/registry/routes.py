@@ -11,17 +11,17 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile,
 
 from backend.accounts.dependencies import AdminUser, AnnotatorUser, RuntimeDep
 from backend.core.db import SessionDep
+from backend.core.download import send_stored
 from backend.core.errors import NotReady, problem_responses, render
 from backend.core.jobs import Job, JobOut
-from backend.core.runtime import Runtime
 from backend.registry import embeddings, service
 from backend.registry.schemas import ActivateIn, ModelList, ModelOut
 
 router = APIRouter(prefix="/api", tags=["models"])
 
-_FOR_EVER = "private, max-age=31536000, immutable"
+_BINARY = "application/octet-stream"
 _FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}, "description": "the file"},
+    200: {"content": {_BINARY: {}}, "description": "the file"},
     304: {"description": "the client has this file already"},
 }
 
@@ -103,7 +103,7 @@ def read_prepare(
 ) -> Response:
     """Turns an embedding into all that the decoder can know before a prompt."""
     model = service.get_model(session, model_id)
-    return _immutable(request, runtime, model.prepare_key, model.prepare_sha256)
+    return send_stored(request, runtime.storage, model.prepare_key, etag=model.prepare_sha256, media_type=_BINARY)
 
 
 @router.get(
@@ -117,7 +117,7 @@ def read_decode(
 ) -> Response:
     """Turns prompts into low_res logits and predicted IoU."""
     model = service.get_model(session, model_id)
-    return _immutable(request, runtime, model.decode_key, model.decode_sha256)
+    return send_stored(request, runtime.storage, model.decode_key, etag=model.decode_sha256, media_type=_BINARY)
 
 
 @router.get(
@@ -141,17 +141,12 @@ def read_embedding(
         # Answered, not raised: raising would undo the request's transaction, and with it the place in the queue.
         embeddings.want(session, image_id, model)
         return render(NotReady(embeddings.NOT_READY, image_id=image_id))
-    return _immutable(request, runtime, embedding.storage_key or "", embedding.content_sha256 or "")
+    assert embedding.storage_key is not None, "a ready embedding has a file"
+    assert embedding.content_sha256 is not None, "a ready embedding has a hash"
+    return send_stored(
+        request, runtime.storage, embedding.storage_key, etag=embedding.content_sha256, media_type=_BINARY
+    )
 
 
 def _out(session: SessionDep, model_id: uuid.UUID) -> ModelOut:
     return ModelOut.of(service.get_model(session, model_id), service.active_in(session).get(model_id, []))
-
-
-def _immutable(request: Request, runtime: Runtime, key: str, sha256: str) -> Response:
-    """A stored file whose ETag is its content's hash; 304 for a client that has it."""
-    headers = {"ETag": f'"{sha256}"', "Cache-Control": _FOR_EVER}
-    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
-    if headers["ETag"] in known:
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(runtime.storage.read_bytes(key), media_type="application/octet-stream", headers=headers)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image as Pictures
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend.core import events
@@ -215,8 +216,10 @@ def embed(ctx: JobContext) -> dict[str, Any]:
     except JobLost:
         raise
     except (JobCancelled, JobInterrupted):
-        with ctx.runtime.database.transaction() as session:
-            embeddings.release(session, ctx.job_id)
+        run.give_back(tried=False)
+        raise
+    except Exception:
+        run.give_back(tried=True)
         raise
     return {"embedded": run.embedded, "failed": run.failed}
 
@@ -228,13 +231,14 @@ class _EmbedRun:
         self.ctx = ctx
         self.dataset_id = uuid.UUID(ctx.payload["dataset_id"])
         self.encoder_sha256: str = ctx.payload["encoder_sha256"]
+        self.wanted_only: bool = ctx.payload.get("wanted_only", False)
         self.embedded = 0
         self.failed = 0
         self.surprises = 0
         with ctx.transaction() as session:
             self.model = service.get_model(session, uuid.UUID(ctx.payload["model_id"]))
             state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
-            if state.total - state.done > HELP_FROM:
+            if state.total - state.done > HELP_FROM and not self.wanted_only:
                 # One more job waits for a free worker; a worker that finds nothing left ends at once.
                 embeddings.enqueue(session, self.dataset_id, self.model)
         self.batch = max(1, BATCH_PIXELS // self.model.image_size**2)
@@ -249,9 +253,24 @@ class _EmbedRun:
             self.ctx.check()
         self._finish()
 
+    def give_back(self, *, tried: bool) -> None:
+        """Leaves what was claimed to other jobs. Best effort: what cannot be given back now runs out."""
+        try:
+            with self.ctx.transaction() as session:
+                embeddings.release(session, self.ctx.job_id, tried=tried)
+        except (JobLost, SQLAlchemyError) as error:
+            logger.warning("job %s keeps its claims until they run out: %s", self.ctx.job_id, error)
+
     def _claim(self) -> list[Claim]:
         with self.ctx.transaction() as session:
-            return embeddings.claim(session, self.ctx.job_id, self.dataset_id, self.encoder_sha256, self.batch)
+            return embeddings.claim(
+                session,
+                self.ctx.job_id,
+                self.dataset_id,
+                self.encoder_sha256,
+                self.batch,
+                wanted_only=self.wanted_only,
+            )
 
     def _read(self, claims: list[Claim]) -> "list[tuple[Claim, NDArray[np.uint8]]]":
         images = []

@@ -145,6 +145,22 @@ def test_heartbeats_renew_and_tell_of_a_lost_lease(database: Database, scene: An
     assert lost.value.extra["code"] == "lease_lost"
 
 
+def test_who_comes_back_first_has_the_image_again(database: Database, scene: Any) -> None:
+    dataset_id, _, users = scene
+    with database.transaction() as session:
+        task = leases.lease(session, dataset_id, users[0])
+        assert task is not None
+    expire(database)
+    with database.transaction() as session:
+        return_expired(session)
+        assert session.get_one(Task, task.id).state is TaskState.OPEN
+    with database.transaction() as session:
+        assert leases.heartbeat(session, task.id, users[0]).state is TaskState.LEASED
+        leases.release(session, task.id, users[0])
+    with pytest.raises(Conflict), database.transaction() as session:
+        leases.heartbeat(session, task.id, users[0])
+
+
 def test_the_clock_returns_what_ran_out(database: Database, scene: Any) -> None:
     dataset_id, _, users = scene
     with database.transaction() as session:

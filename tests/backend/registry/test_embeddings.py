@@ -183,6 +183,7 @@ def test_an_encoder_that_always_fails_fails_the_job(
         (job,) = session.scalars(select(Job)).all()
         assert job.state is JobState.FAILED
         assert "no such device" in (job.error or "")
+        assert session.scalar(select(func.count()).where(Embedding.claimed_by.is_not(None))) == 0
         assert (
             session.scalar(select(func.count()).where(Embedding.state == EmbeddingState.FAILED)) < tasks.MAX_SURPRISES
         )
@@ -406,9 +407,24 @@ def test_asking_for_what_is_not_there_puts_it_first_in_the_queue(
         assert (job.kind, job.state) == ("registry.embed", JobState.QUEUED)
         first = embeddings.claim(session, job.id, dataset_id, model.encoder_sha256, 1)
         assert [claim.image_id for claim in first] == [images[3]]
-        embeddings.release(session, job.id)
+        embeddings.release(session, job.id, tried=False)
     run_jobs()
     assert client.get(url, params=params).status_code == 200
+
+
+def test_a_page_with_an_old_model_gets_its_image_but_not_the_dataset(
+    runtime: Runtime, register: Register, run_jobs: RunJobs, login: Login
+) -> None:
+    dataset_id, images = fill(runtime, 3)
+    old, new = register(1), register(2)
+    activate(runtime, dataset_id, new)
+    run_jobs()
+    client, url = login("annotator"), f"/api/images/{images[1]}/embedding"
+    assert client.get(url, params={"encoder": old.encoder_sha256}).json()["code"] == "not_ready"
+    run_jobs()
+    assert client.get(url, params={"encoder": old.encoder_sha256}).status_code == 200
+    with runtime.database.transaction() as session:
+        assert embeddings.progress(session, dataset_id, old.encoder_sha256).ready == 1
 
 
 def test_leased_images_are_embedded_first(runtime: Runtime, model: ModelVersion) -> None:
