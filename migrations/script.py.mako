@@ -4,6 +4,8 @@ Revision: ${up_revision}
 Follows: ${down_revision | comma,n}
 """
 
+# ruff: noqa: N999  (a date and a sentence, as alembic.ini names migrations)
+
 import sqlalchemy as sa
 from alembic import op
 ${imports if imports else ""}

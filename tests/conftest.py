@@ -4,6 +4,7 @@ The servers start once a session, from wheels. The schema is built by the migrat
 that used them. `run_jobs` runs queued jobs in this process through the very claim and lease code that workers use.
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -25,7 +26,7 @@ from backend.core.jobs.reconcile import reconcile
 from backend.core.jobs.runner import queued_job_ids, run_job
 from backend.core.runtime import Runtime
 from backend.core.storage import Storage
-from backend.local.migrate import MIGRATIONS, upgrade
+from backend.local.migrate import upgrade
 from backend.local.postgres import Postgres
 from backend.local.redis import LocalRedis
 from backend.settings import Settings
@@ -53,7 +54,7 @@ def _make_schema(url: str) -> None:
 
     import backend
 
-    if any((MIGRATIONS / "versions").glob("2*.py")):
+    if os.environ.get("SCHEMA") == "migrations":
         upgrade(url)
         return
     for path in Path(backend.__file__).parent.glob("*/models.py"):
