@@ -182,7 +182,7 @@ class MaskGenerator:
             low_res, iou = self.model.decode(features, coordinates, labels)
             low_res, iou = low_res[:, 1:], iou[:, 1:]  # one point is ambiguous: the three candidates answer it
             # One bad number spoils the sum; looking at each of them takes ten times as long.
-            if not torch.isfinite(iou.sum() + low_res.sum()):
+            if not torch.isfinite(iou.sum(dtype=torch.float32) + low_res.sum(dtype=torch.float32)):
                 raise EngineError(
                     f"The model's answers for {name} are not finite numbers. Its weights or the embedding are damaged, "
                     "or the device's precision is too low: load the model again, or run on the CPU."

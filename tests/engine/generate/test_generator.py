@@ -163,6 +163,19 @@ def test_crops_are_searched_too_and_nothing_is_cut_at_their_edges(sure, coffee):
             assert abs(near - at) > 20 or abs(near - border) <= 20
 
 
+def test_the_papers_pipeline_on_fewer_points(sure, coffee):
+    settings = GeneratorSettings.preset("sam-paper", points_per_side=4, stability_score_thresh=0.9)
+    steps = []
+    records = MaskGenerator(sure, settings).generate(coffee[::2, ::2], lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (16 + 4 * 4 + 16, 48)
+    assert len(records) > 5
+    for record in records:
+        mask = rle.decode(record["segmentation"])
+        assert record["area"] == mask.sum() < 0.95 * mask.size
+        for mode in ("holes", "islands"):
+            assert components.remove_small_regions(mask, 100, mode)[1] is False
+
+
 def test_masks_of_nearly_everything_are_dropped(sure, coffee):
     loose = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
     largest = max(record["area"] for record in MaskGenerator(sure, few(**loose)).generate(coffee))
