@@ -1,22 +1,14 @@
-"""The embeddings of a dataset's images: who computes which, what is ready, what failed.
+"""The embeddings of a dataset's images: what is ready, failed, or wanted. Who computes which is in `claims`."""
 
-Work is shared by claims: a worker claims a few images in one short transaction, computes without holding anything,
-and writes each result in another. A claim is a lease owned by a job: a killed job finds its claims again when it is
-re-run, and anybody takes them over once they run out. Results are files named by content, so computing one twice
-stores one.
-"""
-
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from backend.core import events, jobs
+from backend.core import jobs
 from backend.core.db import utcnow, uuid7
 from backend.core.errors import NotFound
 from backend.core.jobs import Job
@@ -26,20 +18,7 @@ from backend.datasets.models import Dataset, Image
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 
 EMBED_KIND = "registry.embed"
-# Far longer than any batch takes: a killed job takes its own claims over at once, only a lost one leaves them to time.
-CLAIM = timedelta(minutes=15)
-# An image whose claims end without an answer this often takes its worker down (memory, a crash in a codec).
-MAX_CLAIMS = 3
 NOT_READY = "This image is not embedded yet; it was moved to the front of the queue. Ask again in a moment."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """One image to embed."""
-
-    image_id: uuid.UUID
-    image_sha256: str
-    file_name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,157 +71,10 @@ def progress(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Pr
             func.count().filter(Embedding.state == EmbeddingState.FAILED),
         )
         .select_from(Image)
-        .outerjoin(Embedding, _belongs(encoder_sha256))
+        .outerjoin(Embedding, belongs(encoder_sha256))
         .where(Image.dataset_id == dataset_id)
     ).one()
     return Progress(ready=ready, failed=failed, total=total)
-
-
-def claim(
-    session: Session,
-    job_id: uuid.UUID,
-    dataset_id: uuid.UUID,
-    encoder_sha256: str,
-    limit: int,
-    *,
-    wanted_only: bool = False,
-) -> list[Claim]:
-    """Claims up to `limit` images for `job_id`: those a page waits for, then leased ones, then in order of import.
-
-    `wanted_only` leaves out those that no page waits for.
-    An image whose claim ended without an answer before is tried alone, and given up after MAX_CLAIMS: what takes a
-    worker down must not take the others' images along.
-    """
-    # Claims under one encoder are made one after the other, which takes a millisecond and rules out deadlocks.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"embed:{encoder_sha256}", 0))))
-    attempts = func.coalesce(Embedding.attempts, 0)
-    query = (
-        select(Image.id, Image.sha256, Image.file_name, attempts)
-        .outerjoin(Embedding, _belongs(encoder_sha256))
-        .where(Image.dataset_id == dataset_id, or_(Embedding.id.is_(None), _is_free(job_id)))
-        .order_by(
-            Embedding.wanted_at.desc().nulls_last(), case((Image.state == "leased", 0), else_=1), attempts, Image.id
-        )
-        .limit(limit)
-    )
-    if wanted_only:
-        query = query.where(Embedding.wanted_at.is_not(None))
-    claims: list[Claim] = []
-    for image_id, image_sha256, file_name, tried in session.execute(query).all():
-        if claims and tried:
-            break
-        _take(session, job_id, image_sha256, encoder_sha256)
-        if tried >= MAX_CLAIMS:
-            reason = f"embedding it took its worker down {tried} times (out of memory, or a broken file)."
-            fail(session, job_id, image_sha256, encoder_sha256, reason)
-            continue
-        claims.append(Claim(image_id=image_id, image_sha256=image_sha256, file_name=file_name))
-        if tried:
-            break
-    return claims
-
-
-def _is_free(job_id: uuid.UUID) -> ColumnElement[bool]:
-    unclaimed = or_(
-        Embedding.claimed_until.is_(None), Embedding.claimed_until < utcnow(), Embedding.claimed_by == job_id
-    )
-    return and_(Embedding.state == EmbeddingState.PENDING, unclaimed)
-
-
-def _take(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str) -> None:
-    until = utcnow() + CLAIM
-    row = insert(Embedding).values(
-        id=uuid7(),
-        image_sha256=image_sha256,
-        encoder_sha256=encoder_sha256,
-        state=EmbeddingState.PENDING,
-        attempts=1,
-        claimed_by=job_id,
-        claimed_until=until,
-    )
-    session.execute(
-        row.on_conflict_do_update(
-            index_elements=[Embedding.image_sha256, Embedding.encoder_sha256],
-            set_={
-                "claimed_by": job_id,
-                "claimed_until": until,
-                "attempts": Embedding.attempts + 1,
-                "updated_at": utcnow(),
-            },
-            where=_is_free(job_id),
-        )
-    )
-
-
-def _claimed(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str) -> Embedding | None:
-    """The embedding, locked, if the job still has its claim."""
-    return session.scalar(
-        select(Embedding)
-        .where(
-            Embedding.image_sha256 == image_sha256,
-            Embedding.encoder_sha256 == encoder_sha256,
-            Embedding.state == EmbeddingState.PENDING,
-            Embedding.claimed_by == job_id,
-        )
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-
-
-def store(
-    session: Session, storage: Storage, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str, data: bytes
-) -> bool:
-    """Stores an embedding file and marks it ready. False, and nothing stored, when another job took the claim over."""
-    embedding = _claimed(session, job_id, image_sha256, encoder_sha256)
-    if embedding is None:
-        return False
-    key = storage_key(encoder_sha256, image_sha256)
-    storage.put_bytes(key, data)
-    embedding.state = EmbeddingState.READY
-    embedding.storage_key = key
-    embedding.bytes = len(data)
-    embedding.content_sha256 = hashlib.sha256(data).hexdigest()
-    _settle(session, embedding, error=None)
-    return True
-
-
-def fail(session: Session, job_id: uuid.UUID, image_sha256: str, encoder_sha256: str, error: str) -> None:
-    """Marks an image as impossible to embed, with the reason."""
-    embedding = _claimed(session, job_id, image_sha256, encoder_sha256)
-    if embedding is not None:
-        embedding.state = EmbeddingState.FAILED
-        _settle(session, embedding, error=error)
-
-
-def _settle(session: Session, embedding: Embedding, *, error: str | None) -> None:
-    embedding.error = error
-    embedding.claimed_by = embedding.claimed_until = embedding.wanted_at = None
-    session.flush()
-    _announce(session, embedding.image_sha256, embedding.encoder_sha256, error)
-
-
-def _announce(session: Session, image_sha256: str, encoder_sha256: str, error: str | None) -> None:
-    """Tells every dataset that holds the image."""
-    images = session.execute(select(Image.id, Image.dataset_id).where(Image.sha256 == image_sha256)).all()
-    for image_id, dataset_id in images:
-        events.emit(
-            session,
-            "image.embedded",
-            dataset_id=dataset_id,
-            image_id=image_id,
-            encoder_sha256=encoder_sha256,
-            error=error,
-        )
-
-
-def release(session: Session, job_id: uuid.UUID, *, tried: bool) -> None:
-    """Gives back the claims of a job that stops before its work is done. `tried`: they count as attempts."""
-    attempts = Embedding.attempts if tried else func.greatest(Embedding.attempts - 1, 0)
-    session.execute(
-        update(Embedding)
-        .where(Embedding.claimed_by == job_id, Embedding.state == EmbeddingState.PENDING)
-        .values(claimed_by=None, claimed_until=None, attempts=attempts)
-    )
 
 
 def retry(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job:
@@ -320,7 +152,7 @@ def ready_images(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -
     """The images of a dataset that are embedded under an encoder, with their embeddings, in order of import."""
     rows = session.execute(
         select(Image, Embedding)
-        .join(Embedding, _belongs(encoder_sha256))
+        .join(Embedding, belongs(encoder_sha256))
         .where(Image.dataset_id == dataset_id, Embedding.state == EmbeddingState.READY)
         .order_by(Image.id)
     )
@@ -362,7 +194,7 @@ def is_broken(session: Session, dataset: Dataset) -> ColumnElement[bool]:
         return false()
     return (
         select(Embedding.id)
-        .where(_belongs(model.encoder_sha256), Embedding.state == EmbeddingState.FAILED)
+        .where(belongs(model.encoder_sha256), Embedding.state == EmbeddingState.FAILED)
         .correlate(Image)
         .exists()
     )
@@ -388,5 +220,6 @@ def read(storage: Storage, embedding: Embedding) -> bytes:
     return storage.read_bytes(embedding.storage_key)
 
 
-def _belongs(encoder_sha256: str) -> ColumnElement[bool]:
+def belongs(encoder_sha256: str) -> ColumnElement[bool]:
+    """The condition that joins an image with its embedding under an encoder."""
     return and_(Embedding.image_sha256 == Image.sha256, Embedding.encoder_sha256 == encoder_sha256)

@@ -24,8 +24,9 @@ from backend.core.errors import DomainError, NotFound
 from backend.core.jobs import JobCancelled, JobContext, JobInterrupted, JobLost, handler, periodic
 from backend.core.storage import Storage
 from backend.datasets.files import image_key
-from backend.registry import embeddings, service
-from backend.registry.embeddings import EMBED_KIND, Claim
+from backend.registry import claims, embeddings, service
+from backend.registry.claims import Claim
+from backend.registry.embeddings import EMBED_KIND
 from backend.registry.models import ModelVersion
 from backend.registry.service import FORGET_KIND, REGISTER_KIND, ModelFiles
 from engine.errors import EngineError
@@ -245,8 +246,8 @@ class _EmbedRun:
 
     def loop(self) -> None:
         """Until nothing is left to claim."""
-        while claims := self._claim():
-            images = self._read(claims)
+        while taken := self._claim():
+            images = self._read(taken)
             if images:
                 self._embed(images)
             self._tell()
@@ -257,13 +258,13 @@ class _EmbedRun:
         """Leaves what was claimed to other jobs. Best effort: what cannot be given back now runs out."""
         try:
             with self.ctx.transaction() as session:
-                embeddings.release(session, self.ctx.job_id, tried=tried)
+                claims.release(session, self.ctx.job_id, tried=tried)
         except (JobLost, SQLAlchemyError) as error:
             logger.warning("job %s keeps its claims until they run out: %s", self.ctx.job_id, error)
 
     def _claim(self) -> list[Claim]:
         with self.ctx.transaction() as session:
-            return embeddings.claim(
+            return claims.claim(
                 session,
                 self.ctx.job_id,
                 self.dataset_id,
@@ -272,9 +273,9 @@ class _EmbedRun:
                 wanted_only=self.wanted_only,
             )
 
-    def _read(self, claims: list[Claim]) -> "list[tuple[Claim, NDArray[np.uint8]]]":
+    def _read(self, taken: list[Claim]) -> "list[tuple[Claim, NDArray[np.uint8]]]":
         images = []
-        for claim in claims:
+        for claim in taken:
             try:
                 images.append((claim, read_rgb(self.ctx.storage, claim.image_sha256)))
             except NotFound:
@@ -320,7 +321,7 @@ class _EmbedRun:
 
     def _store(self, claim: Claim, data: bytes) -> None:
         with self.ctx.transaction() as session:
-            stored = embeddings.store(
+            stored = claims.store(
                 session, self.ctx.storage, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, data
             )
         self.embedded += stored
@@ -328,7 +329,7 @@ class _EmbedRun:
     def _fail(self, claim: Claim, reason: str) -> None:
         logger.warning("image %s (%s) cannot be embedded: %s", claim.image_id, claim.file_name, reason)
         with self.ctx.transaction() as session:
-            embeddings.fail(session, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, reason)
+            claims.fail(session, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, reason)
         self.failed += 1
 
     def _surprise(self, claim: Claim, error: Exception) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from backend.accounts.models import Role, User
+from backend.core.runtime import Runtime
 from backend.core.storage import Storage
 from backend.datasets.files import image_key, thumbnail_key
 from backend.datasets.models import Dataset, Image
@@ -85,6 +86,17 @@ def make_model(session: Session, storage: Storage, **values: Any) -> ModelVersio
         )
         defaults = {"name": "model", "model_id": uuid.uuid4()}
         return registry.register_model(session, storage, files, **{**defaults, **values})
+
+
+def fill(runtime: Runtime, num_images: int) -> tuple[uuid.UUID, list[uuid.UUID]]:
+    """A dataset with stored images, each of another height: (dataset id, image ids)."""
+    with runtime.database.transaction() as session:
+        dataset = make_dataset(session)
+        images = [
+            make_image(session, dataset, storage=runtime.storage, seed=seed, height=40 + seed).id
+            for seed in range(num_images)
+        ]
+        return dataset.id, images
 
 
 def box_rle(x0: int, y0: int, x1: int, y1: int, size: tuple[int, int] = SIZE) -> dict[str, Any]:

@@ -61,3 +61,20 @@ def register(runtime: Runtime, packaged: Callable[[int], ModelFiles]) -> Callabl
             return service.register_model(session, runtime.storage, packaged(seed), **{**defaults, **values})
 
     return make
+
+
+@pytest.fixture
+def activate(runtime: Runtime) -> Callable[[uuid.UUID, ModelVersion], None]:
+    """`activate(dataset_id, model)`: makes it the dataset's model version."""
+
+    def make(dataset_id: uuid.UUID, model: ModelVersion) -> None:
+        with runtime.database.transaction() as session:
+            service.activate(session, dataset_id, model.id)
+
+    return make
+
+
+@pytest.fixture
+def model(register: Callable[..., ModelVersion]) -> ModelVersion:
+    """The tiny model of seed 1, registered."""
+    return register(1)

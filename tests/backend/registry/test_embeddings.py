@@ -9,16 +9,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from backend.core import events, jobs
-from backend.core.db import utcnow
 from backend.core.jobs import Job, JobState
 from backend.core.jobs.runner import queued_job_ids, run_job
 from backend.core.runtime import Runtime
@@ -27,16 +24,12 @@ from backend.datasets.models import Dataset, Image
 from backend.registry import embeddings, service, tasks
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from engine.predict.embedding import decode
-from tests.factories.records import make_dataset, make_image
+from tests.factories.records import fill
 
 Login = Callable[..., Any]
 Register = Callable[..., ModelVersion]
 RunJobs = Callable[[], int]
-
-
-@pytest.fixture
-def model(register: Register) -> ModelVersion:
-    return register(1)
+Activate = Callable[[uuid.UUID, ModelVersion], None]
 
 
 @pytest.fixture
@@ -54,32 +47,21 @@ def heard() -> Iterator[list[events.Event]]:
         events.unsubscribe(name, listen)
 
 
-def fill(runtime: Runtime, num_images: int) -> tuple[uuid.UUID, list[uuid.UUID]]:
-    """A dataset with stored images."""
-    with runtime.database.transaction() as session:
-        dataset = make_dataset(session)
-        images = [
-            make_image(session, dataset, storage=runtime.storage, seed=seed, height=40 + seed).id
-            for seed in range(num_images)
-        ]
-        return dataset.id, images
-
-
-def activate(runtime: Runtime, dataset_id: uuid.UUID, model: ModelVersion) -> None:
-    with runtime.database.transaction() as session:
-        service.activate(session, dataset_id, model.id)
-
-
 def states(runtime: Runtime) -> list[EmbeddingState]:
     with runtime.database.transaction() as session:
         return list(session.scalars(select(Embedding.state)))
 
 
 def test_activating_a_model_embeds_the_dataset(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, heard: list[events.Event], login: Login
+    runtime: Runtime,
+    model: ModelVersion,
+    run_jobs: RunJobs,
+    heard: list[events.Event],
+    login: Login,
+    activate: Activate,
 ) -> None:
     dataset_id, images = fill(runtime, 6)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     run_jobs()
     assert states(runtime) == [EmbeddingState.READY] * 6
     names = [event.name for event in heard]
@@ -102,11 +84,13 @@ def test_activating_a_model_embeds_the_dataset(
         assert embeddings.embedded_images(session, images[:2]) == set(images[:2])
 
 
-def test_what_is_stored_is_what_the_encoder_says(runtime: Runtime, model: ModelVersion, run_jobs: RunJobs) -> None:
+def test_what_is_stored_is_what_the_encoder_says(
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate
+) -> None:
     import torch
 
     dataset_id, _ = fill(runtime, 5)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     run_jobs()
     sam = tasks.loaded_model(runtime.storage, model)
     with runtime.database.transaction() as session:
@@ -121,7 +105,12 @@ def test_what_is_stored_is_what_the_encoder_says(runtime: Runtime, model: ModelV
 
 
 def test_broken_images_are_named_and_the_rest_go_on(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, heard: list[events.Event], login: Login
+    runtime: Runtime,
+    model: ModelVersion,
+    run_jobs: RunJobs,
+    heard: list[events.Event],
+    login: Login,
+    activate: Activate,
 ) -> None:
     dataset_id, images = fill(runtime, 5)
     with runtime.database.transaction() as session:
@@ -129,7 +118,7 @@ def test_broken_images_are_named_and_the_rest_go_on(
         data = runtime.storage.read_bytes(image_key(cut.sha256))
         runtime.storage.put_bytes(image_key(cut.sha256), data[: len(data) // 2])
         runtime.storage.delete(image_key(gone.sha256))
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     run_jobs()
     assert sorted(states(runtime)) == [EmbeddingState.FAILED] * 2 + [EmbeddingState.READY] * 3
     assert heard[-1].name == "dataset.embedded"
@@ -152,7 +141,7 @@ def test_broken_images_are_named_and_the_rest_go_on(
 
 
 def test_one_image_the_encoder_fails_on_does_not_take_its_batch_along(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, activate: Activate
 ) -> None:
     dataset_id, _ = fill(runtime, 5)
     encode = tasks._EmbedRun._encode
@@ -163,13 +152,13 @@ def test_one_image_the_encoder_fails_on_does_not_take_its_batch_along(
         return encode(self, images)
 
     monkeypatch.setattr(tasks._EmbedRun, "_encode", failing)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     run_jobs()
     assert sorted(states(runtime)) == [EmbeddingState.FAILED] + [EmbeddingState.READY] * 4
 
 
 def test_an_encoder_that_always_fails_fails_the_job(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, activate: Activate
 ) -> None:
     dataset_id, _ = fill(runtime, 6)
 
@@ -177,7 +166,7 @@ def test_an_encoder_that_always_fails_fails_the_job(
         raise RuntimeError("no such device")
 
     monkeypatch.setattr(tasks._EmbedRun, "_encode", failing)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     run_jobs()
     with runtime.database.transaction() as session:
         (job,) = session.scalars(select(Job)).all()
@@ -190,12 +179,16 @@ def test_an_encoder_that_always_fails_fails_the_job(
 
 
 def test_workers_share_a_dataset_and_double_nothing(
-    runtime: Runtime, model: ModelVersion, heard: list[events.Event], monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime,
+    model: ModelVersion,
+    heard: list[events.Event],
+    monkeypatch: pytest.MonkeyPatch,
+    activate: Activate,
 ) -> None:
     monkeypatch.setattr(tasks, "HELP_FROM", 2)
     monkeypatch.setattr(tasks, "BATCH_PIXELS", 1)
     dataset_id, _ = fill(runtime, 12)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     embedded_by: dict[str, int] = {}
     store = tasks._EmbedRun._store
 
@@ -230,67 +223,12 @@ def test_workers_share_a_dataset_and_double_nothing(
     assert [event.name for event in heard].count("image.embedded") == 12
 
 
-def test_claims_at_once_never_overlap(runtime: Runtime, model: ModelVersion) -> None:
-    dataset_id, _ = fill(runtime, 20)
-    barrier = threading.Barrier(5)
-
-    def work(_: int) -> list[uuid.UUID]:
-        barrier.wait()
-        with runtime.database.transaction() as session:
-            claims = embeddings.claim(session, uuid.uuid4(), dataset_id, model.encoder_sha256, 4)
-            return [claim.image_id for claim in claims]
-
-    with ThreadPoolExecutor(5) as pool:
-        claimed = [image for claims in pool.map(work, range(5)) for image in claims]
-    assert len(claimed) == len(set(claimed)) == 20
-
-
-def test_claims_of_a_lost_job_run_out_and_its_late_result_is_dropped(runtime: Runtime, model: ModelVersion) -> None:
-    dataset_id, images = fill(runtime, 1)
-    lost, other = uuid.uuid4(), uuid.uuid4()
-    encoder = model.encoder_sha256
-    with runtime.database.transaction() as session:
-        (claim,) = embeddings.claim(session, lost, dataset_id, encoder, 4)
-        assert embeddings.claim(session, other, dataset_id, encoder, 4) == []
-        assert [again.image_id for again in embeddings.claim(session, lost, dataset_id, encoder, 4)] == images
-        session.execute(update(Embedding).values(claimed_until=utcnow() - timedelta(seconds=1)))
-    with runtime.database.transaction() as session:
-        assert len(embeddings.claim(session, other, dataset_id, encoder, 4)) == 1
-        assert not embeddings.store(session, runtime.storage, lost, claim.image_sha256, encoder, b"late")
-        assert embeddings.store(session, runtime.storage, other, claim.image_sha256, encoder, b"first")
-    assert runtime.storage.read_bytes(embeddings.storage_key(encoder, claim.image_sha256)) == b"first"
-
-
-def test_an_image_that_takes_workers_down_is_tried_alone_and_given_up(runtime: Runtime, model: ModelVersion) -> None:
-    dataset_id, images = fill(runtime, 6)
-    job_id, tried = uuid.uuid4(), []
-    for _ in range(12):  # a worker that dies whenever the first image is in its batch
-        with runtime.database.transaction() as session:
-            claims = embeddings.claim(session, job_id, dataset_id, model.encoder_sha256, 4)
-        tried.append([images.index(claim.image_id) for claim in claims])
-        if images[0] in [claim.image_id for claim in claims]:
-            continue
-        with runtime.database.transaction() as session:
-            for claim in claims:
-                embeddings.store(
-                    session, runtime.storage, job_id, claim.image_sha256, model.encoder_sha256, b"embedding"
-                )
-    assert tried[0] == [0, 1, 2, 3]
-    assert tried[1] == [4, 5], "those nobody died of go first"
-    assert [0] in tried[2:]
-    with runtime.database.transaction() as session:
-        state = embeddings.progress(session, dataset_id, model.encoder_sha256)
-        assert (state.ready, state.failed, state.total) == (5, 1, 6)
-        broken = session.scalars(select(Embedding).where(Embedding.state == EmbeddingState.FAILED)).one()
-        assert "took its worker down 3 times" in (broken.error or "")
-
-
 def test_a_cancelled_job_gives_its_claims_back(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, activate: Activate
 ) -> None:
     monkeypatch.setattr(tasks, "BATCH_PIXELS", 1)
     dataset_id, _ = fill(runtime, 4)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     store = tasks._EmbedRun._store
 
     def cancel_after_one(self: Any, claim: Any, data: bytes) -> None:
@@ -334,9 +272,10 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     run_jobs: RunJobs,
     reconcile_jobs: Callable[[], None],
     heard: list[events.Event],
+    activate: Activate,
 ) -> None:
     dataset_id, _ = fill(runtime, 5)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     with runtime.database.transaction() as session:
         (job_id,) = queued_job_ids(session)
     settings = runtime.settings
@@ -371,78 +310,14 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     assert heard[-1].name == "dataset.embedded"
 
 
-def test_the_embedding_is_served_for_good(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login
-) -> None:
-    dataset_id, images = fill(runtime, 1)
-    activate(runtime, dataset_id, model)
-    run_jobs()
-    client, url = login("annotator"), f"/api/images/{images[0]}/embedding"
-    params = {"encoder": model.encoder_sha256}
-    answer = client.get(url, params=params)
-    assert answer.status_code == 200
-    etag = answer.headers["etag"]
-    assert etag == f'"{hashlib.sha256(answer.content).hexdigest()}"'
-    assert "immutable" in answer.headers["cache-control"]
-    assert answer.headers["content-type"] == "application/octet-stream"
-    again = client.get(url, params=params, headers={"If-None-Match": etag})
-    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
-    assert client.get(url).status_code == 422
-    assert client.get(url, params={"encoder": "no hash"}).status_code == 422
-    assert client.get(url, params={"encoder": "0" * 64}).json()["code"] == "unknown_encoder"
-    assert client.get(f"/api/images/{uuid.uuid4()}/embedding", params=params).status_code == 404
-
-
-def test_asking_for_what_is_not_there_puts_it_first_in_the_queue(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login
-) -> None:
-    dataset_id, images = fill(runtime, 4)
-    client, params = login("annotator"), {"encoder": model.encoder_sha256}
-    url = f"/api/images/{images[3]}/embedding"
-    for _ in range(2):
-        answer = client.get(url, params=params)
-        assert (answer.status_code, answer.json()["code"]) == (409, "not_ready")
-    with runtime.database.transaction() as session:
-        (job,) = session.scalars(select(Job)).all()
-        assert (job.kind, job.state) == ("registry.embed", JobState.QUEUED)
-        first = embeddings.claim(session, job.id, dataset_id, model.encoder_sha256, 1)
-        assert [claim.image_id for claim in first] == [images[3]]
-        embeddings.release(session, job.id, tried=False)
-    run_jobs()
-    assert client.get(url, params=params).status_code == 200
-
-
-def test_a_page_with_an_old_model_gets_its_image_but_not_the_dataset(
-    runtime: Runtime, register: Register, run_jobs: RunJobs, login: Login
-) -> None:
-    dataset_id, images = fill(runtime, 3)
-    old, new = register(1), register(2)
-    activate(runtime, dataset_id, new)
-    run_jobs()
-    client, url = login("annotator"), f"/api/images/{images[1]}/embedding"
-    assert client.get(url, params={"encoder": old.encoder_sha256}).json()["code"] == "not_ready"
-    run_jobs()
-    assert client.get(url, params={"encoder": old.encoder_sha256}).status_code == 200
-    with runtime.database.transaction() as session:
-        assert embeddings.progress(session, dataset_id, old.encoder_sha256).ready == 1
-
-
-def test_leased_images_are_embedded_first(runtime: Runtime, model: ModelVersion) -> None:
-    dataset_id, images = fill(runtime, 4)
-    with runtime.database.transaction() as session:
-        session.execute(update(Image).where(Image.id == images[2]).values(state="leased"))
-        claims = embeddings.claim(session, uuid.uuid4(), dataset_id, model.encoder_sha256, 2)
-    assert [claim.image_id for claim in claims] == [images[2], images[0]]
-
-
 def test_another_encoder_embeds_again_and_the_old_embeddings_stay(
-    runtime: Runtime, register: Register, run_jobs: RunJobs
+    runtime: Runtime, register: Register, run_jobs: RunJobs, activate: Activate
 ) -> None:
     dataset_id, _ = fill(runtime, 3)
     first, second = register(1), register(2)
     assert first.encoder_sha256 != second.encoder_sha256
     for model in (first, second, first):
-        activate(runtime, dataset_id, model)
+        activate(dataset_id, model)
         run_jobs()
     with runtime.database.transaction() as session:
         for model in (first, second):
@@ -451,20 +326,20 @@ def test_another_encoder_embeds_again_and_the_old_embeddings_stay(
 
 
 def test_datasets_share_the_embeddings_of_the_images_they_share(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate
 ) -> None:
     for _ in range(2):
         dataset_id, _ = fill(runtime, 3)
-        activate(runtime, dataset_id, model)
+        activate(dataset_id, model)
         run_jobs()
     assert states(runtime) == [EmbeddingState.READY] * 3
 
 
 def test_embeddings_go_with_the_last_image_that_needs_them(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate
 ) -> None:
     dataset_id, images = fill(runtime, 2)
-    activate(runtime, dataset_id, model)
+    activate(dataset_id, model)
     run_jobs()
     with runtime.database.transaction() as session:
         sha256s = list(session.scalars(select(Image.sha256)))
