@@ -15,10 +15,12 @@ class RoundOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    steps: int = Field(default=0, ge=0, le=100_000, description="optimiser steps; 0 chooses by the number of masks")
-    batch_masks: int = Field(default=16, ge=1, le=256, description="masks per step")
-    clicks_per_mask: int = Field(default=5, ge=1, le=11, description="simulated interactions per mask and step")
-    learning_rate: float = Field(default=1e-4, gt=0, le=1e-2)
+    max_steps: int | None = Field(default=None, ge=1, le=100_000, description="optimiser steps, instead of epochs")
+    epochs: float = Field(default=4.0, gt=0, le=1000, description="looks at every mask, within sensible bounds")
+    minutes: float = Field(default=10.0, gt=0, le=24 * 60, description="training ends after this long in any case")
+    learning_rate: float = Field(default=3e-4, gt=0, le=1e-2)
+    num_images: int = Field(default=4, ge=1, le=64, description="images per step")
+    num_masks: int = Field(default=6, ge=1, le=64, description="masks per image and step")
     seed: int = Field(default=0, ge=0, lt=2**31)
     include_generated: bool = Field(
         default=False, description="also train on masks that nobody has looked at (stage 3)"

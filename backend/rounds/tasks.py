@@ -36,17 +36,14 @@ from engine.masks import rle as rles
 from engine.model.checkpoint import load_model, save_model
 from engine.model.sam import Sam
 from engine.predict import embedding as embedding_files
-from engine.train.augment import AugmentSettings
-from engine.train.batches import BatchSize, ImageBatches
 from engine.train.data import Sample
-from engine.train.loop import Phase, TrainSettings, train
+from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
 
 logger = logging.getLogger(__name__)
 
 # How far the bar is at the end of each step, of 100.
 SNAPSHOT_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 70, 80, 90, 99
 WHOLE = 100
-MASKS_PER_IMAGE = 4
 
 
 @periodic("rounds.schedule", every_s=60.0)
@@ -86,6 +83,7 @@ class _RoundRun:
         self.parent = parent
         self.options = RoundOptions.model_validate(row.settings)
         self.child_path = ctx.workdir / "child.safetensors"
+        self.training_dir = ctx.workdir / "training"
 
     # -- snapshot --
 
@@ -127,63 +125,41 @@ class _RoundRun:
         if self.child_path.is_file():
             return
         self._enter(RoundState.training)
-        model = copy.deepcopy(loaded_model(self.ctx.storage, self.parent)).cpu()
+        model = self._parent_model()
         child = self._train_decoder(model) if self.row.mode == RoundMode.decoder else self._train_full(model)
         self.ctx.check()
         save_model(child, self.child_path, self._lineage(), dtype="float16")
 
     def _train_decoder(self, model: Sam) -> Sam:
-        from engine.train.rounds import RoundSample, train_decoder_round
-
         samples = []
         for number, image in enumerate(self.snapshot.train):
             self.ctx.check()
             self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Reading embeddings: {number} of {len(self.snapshot.train)}")
-            samples.append(
-                RoundSample(
-                    embedding=self.embedding(image, model),
-                    original_size=(image.height, image.width),
-                    rles=[rle for _, rle in image.masks],
-                )
-            )
+            rles = [_rle(rle) for _, rle in image.masks]
+            samples.append(RoundSample(self.embedding(image, model), (image.height, image.width), rles))
         return train_decoder_round(
-            model,
-            samples,
-            self._round_settings(),
-            self.ctx.workdir / "training",
-            progress=self._training_progress,
-            should_stop=self.ctx.should_stop,
+            model, samples, self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop
         )
 
     def _train_full(self, model: Sam) -> Sam:
-        size, masks = model.config.image_size, self.options.batch_masks
-        images = max(1, masks // MASKS_PER_IMAGE)
-        batch = BatchSize(size=size, num_images=images, num_masks=max(1, masks // images))
-        settings = TrainSettings(
-            mode="full",
-            seed=self.options.seed,
-            max_steps=self._steps(),
-            learning_rate=self.options.learning_rate,
-            warmup_steps=self._steps() // 10,
-            freeze_batchnorm=True,
-            bf16=False,
-            phases=(Phase(until=1.0, batch=batch),),
+        images = _Images(self, self.snapshot.train)
+        return train_full_round(
+            model, images, self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop
         )
-        patch = model.config.patch_size
-        source = ImageBatches(
-            _Images(self, self.snapshot.train), frame=size, patch_size=patch, augment=AugmentSettings()
-        )
-        folder = self.ctx.workdir / "training"
-        return train(settings, model, source, folder, self._training_progress, self.ctx.should_stop).model
 
-    def _training_progress(self, step: int, total: int, figures: dict[str, Any]) -> None:
-        done = SNAPSHOT_DONE + (TRAINING_DONE - SNAPSHOT_DONE) * step // max(1, total)
-        text = f"Training: step {step} of {total}"
-        if "loss" in figures:
-            text += f", loss {figures['loss']:.3f}"
-        if "first_iou" in figures:
-            text += f", IoU {figures['first_iou']:.2f} after one prompt"
-        self.ctx.progress(done, WHOLE, text)
+    def _settings(self) -> RoundSettings:
+        names = ("seed", "max_steps", "epochs", "minutes", "learning_rate", "num_images", "num_masks")
+        return RoundSettings(**{name: getattr(self.options, name) for name in names})
+
+    def _parent_model(self) -> Sam:
+        """The parent's weights on the CPU, where a small decoder is trained and measured the same every time."""
+        model = loaded_model(self.ctx.storage, self.parent)
+        return model if model.device.type == "cpu" else copy.deepcopy(model).cpu()
+
+    def _training_progress(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+        share = (TRAINING_DONE - SNAPSHOT_DONE) * done // max(1, total)
+        text = f"Training: step {figures['step']:.0f}, IoU {figures['first_iou']:.2f} after one prompt"
+        self.ctx.progress(SNAPSHOT_DONE + share, WHOLE, f"{text} and {figures['last_iou']:.2f} after several")
 
     def embedding(self, image: SnapshotImage, model: Sam) -> bytes:
         """An image's embedding file under the parent's encoder: the cached one, else made here and kept in scratch."""
@@ -210,8 +186,7 @@ class _RoundRun:
             return
         self._enter(RoundState.evaluating)
         if self.row.before is None:
-            parent = copy.deepcopy(loaded_model(self.ctx.storage, self.parent)).cpu()
-            report = self._report(parent, "current model", TRAINING_DONE, PARENT_DONE)
+            report = self._report(self._parent_model(), "current model", TRAINING_DONE, PARENT_DONE)
             with self.ctx.transaction() as session:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, before=report)
         if self.row.after is None:
@@ -247,7 +222,7 @@ class _RoundRun:
         )
 
     def register(self, gate: GateResult) -> uuid.UUID:
-        """Packages and registers the child under an id made from the round's: however often this runs, it is one version."""
+        """Packages and registers the child, under an id made from the round's: run twice, it is still one version."""
         model_id = service.model_id_of(self.row.id)
         with self.ctx.transaction() as session:
             if session.get(ModelVersion, model_id) is not None:
