@@ -60,8 +60,8 @@ def test_registering_at_once_makes_one_version(runtime: Runtime, packaged: Any) 
 def test_the_packaged_model_is_registered_once_and_given_to_datasets(
     runtime: Runtime, run_jobs: Callable[[], int], packaged: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(engine_registry.PACKAGED, engine_registry.DEFAULT_MODEL, packaged(1).weights)
-    monkeypatch.setattr(tasks, "package_model", lambda *_: packaged(1))  # exporting is another test's business
+    monkeypatch.setitem(engine_registry.PACKAGED, engine_registry.DEFAULT_MODEL, packaged(2).weights)
+    monkeypatch.setattr(tasks, "package_model", lambda *_: packaged(2))  # exporting is another test's business
     early = make_dataset(runtime)
     assert early.active_model_id is None
     for _ in range(3):
