@@ -44,6 +44,7 @@ logger = logging.getLogger(__name__)
 # How far the bar is at the end of each step, of 100.
 SNAPSHOT_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 70, 80, 90, 99
 WHOLE = 100
+CHECKPOINT_EVERY_S = 15.0
 
 
 @periodic("rounds.schedule", every_s=60.0)
@@ -149,7 +150,8 @@ class _RoundRun:
 
     def _settings(self) -> RoundSettings:
         names = ("seed", "max_steps", "epochs", "minutes", "learning_rate", "num_images", "num_masks")
-        return RoundSettings(**{name: getattr(self.options, name) for name in names})
+        chosen = {name: getattr(self.options, name) for name in names}
+        return RoundSettings(**chosen, checkpoint_every_s=CHECKPOINT_EVERY_S)
 
     def _parent_model(self) -> Sam:
         """The parent's weights on the CPU, where a small decoder is trained and measured the same every time."""
