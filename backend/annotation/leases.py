@@ -8,7 +8,7 @@ still counts as the annotator's until somebody else takes the image: an hour off
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import and_, func, literal, select, update
+from sqlalchemy import ColumnElement, false, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from backend.core.errors import Conflict, NotFound
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset, Image
 from backend.registry import service as registry
-from backend.registry.models import Embedding, EmbeddingState
+from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 
 LEASE = timedelta(minutes=5)
 OPEN_STATES = (TaskState.OPEN, TaskState.LEASED)
@@ -55,6 +55,10 @@ def lease(session: Session, dataset_id: uuid.UUID, user: User, image_id: uuid.UU
 
 def ensure_tasks(session: Session, dataset: Dataset) -> None:
     """Gives every image of the dataset its task. Images are imported without knowing of annotation."""
+    images = select(func.count()).select_from(Image).where(Image.dataset_id == dataset.id).scalar_subquery()
+    tasks = select(func.count()).select_from(Task).where(Task.dataset_id == dataset.id).scalar_subquery()
+    if session.scalar(select(images == tasks)):
+        return  # the usual case, and much cheaper than looking for those without one
     missing = (
         select(
             func.gen_random_uuid(),
@@ -87,24 +91,45 @@ def _asked_for(session: Session, dataset_id: uuid.UUID, image_id: uuid.UUID, use
 
 
 def _next_free(session: Session, dataset: Dataset) -> Task | None:
+    """The first task that nobody has, best kind first: each kind is one look at an index, not a sort of the dataset."""
     model = registry.active_model(session, dataset.id)
-    belongs = and_(
-        Embedding.image_sha256 == Image.sha256, Embedding.encoder_sha256 == (model.encoder_sha256 if model else "")
+    embedded = _has_embedding(model, EmbeddingState.READY)
+    usable = ~_has_embedding(model, EmbeddingState.FAILED)
+    fresh = Image.num_masks == 0
+    kinds = (
+        (Task.returned_at.is_not(None) & usable, Task.returned_at),
+        (embedded & fresh, Task.image_id),
+        (embedded, Task.image_id),
+        (usable & fresh, Task.image_id),
+        (usable, Task.image_id),
     )
-    return session.scalar(
+    free = (
         select(Task)
         .join(Image, Image.id == Task.image_id)
-        .outerjoin(Embedding, belongs)
         .where(Task.dataset_id == dataset.id, Task.state == TaskState.OPEN)
-        .where(Embedding.state.is_distinct_from(EmbeddingState.FAILED))
-        .order_by(
-            Task.returned_at.asc().nulls_last(),
-            Embedding.state.is_distinct_from(EmbeddingState.READY),
-            Image.num_masks > 0,
-            Image.id,
-        )
         .limit(1)
         .with_for_update(of=Task, skip_locked=True)
+    )
+    for kind, order in kinds:
+        task = session.scalar(free.where(kind).order_by(order))
+        if task is not None:
+            return task
+    return None
+
+
+def _has_embedding(model: ModelVersion | None, state: EmbeddingState) -> ColumnElement[bool]:
+    """The condition for images whose embedding under the model's encoder is in this state."""
+    if model is None:
+        return false()
+    return (
+        select(Embedding.id)
+        .where(
+            Embedding.image_sha256 == Image.sha256,
+            Embedding.encoder_sha256 == model.encoder_sha256,
+            Embedding.state == state,
+        )
+        .correlate(Image)
+        .exists()
     )
 
 

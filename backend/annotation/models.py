@@ -51,7 +51,7 @@ class Task(TimestampMixin, Base):
     """The work on one image. `outcome` is the settled state a lease returns to when nothing came of it."""
 
     __tablename__ = "tasks"
-    __table_args__ = (Index("ix_tasks_dataset_id_state", "dataset_id", "state"),)
+    __table_args__ = (Index("ix_tasks_dataset_id_state", "dataset_id", "state", "image_id"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
     dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))

@@ -427,7 +427,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
         sa.UniqueConstraint("image_id", name=op.f("uq_tasks_image_id")),
     )
-    op.create_index("ix_tasks_dataset_id_state", "tasks", ["dataset_id", "state"], unique=False)
+    op.create_index("ix_tasks_dataset_id_state", "tasks", ["dataset_id", "state", "image_id"], unique=False)
     op.create_index(op.f("ix_tasks_user_id"), "tasks", ["user_id"], unique=False)
     op.create_table(
         "masks",
