@@ -63,14 +63,26 @@ async function openModel(model: ModelRef): Promise<Sessions> {
   const options: ort.InferenceSession.SessionOptions = { executionProviders: ["wasm"], graphOptimizationLevel: "all" };
   return inTurn(async () => {
     try {
-      return {
+      const opened = {
         prepare: await ort.InferenceSession.create(new Uint8Array(prepareFile), options),
         decode: await ort.InferenceSession.create(new Uint8Array(decodeFile), options),
       };
+      await warmUp(opened, model);
+      return opened;
     } catch (error) {
       throw asDecoderError(error);
     }
   });
+}
+
+/** The first run of a graph allocates and starts threads; nobody's first click should pay for it. */
+async function warmUp({ prepare, decode }: Sessions, model: ModelRef): Promise<void> {
+  const shape = [1, model.embedDim, model.grid, model.grid];
+  const embedding = new ort.Tensor("float32", new Float32Array(model.embedDim * model.grid * model.grid), shape);
+  const features = (await prepare.run({ embedding })) as Feeds;
+  const frames = framesOf({ h: model.imageSize, w: model.imageSize }, model.imageSize);
+  const prompts = [{ type: "point", x: 0, y: 0, label: 1 } as const];
+  await decode.run({ ...features, ...promptFeeds({ prompts, mask: null, preview: true }, frames) });
 }
 
 async function prepareImage(model: ModelRef, image: ImageRef): Promise<Prepared> {

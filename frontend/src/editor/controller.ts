@@ -2,14 +2,14 @@
  * The editor put together: history, camera, tools and layers. Others hear of changes by `onChange` (anything), `onEdit` (the document,
  * with what stood before) and `onHover` (where a preview would be welcome). Knows no React, network or decoder.
  */
-import { clamp, type ImagePoint } from "../geometry/points";
+import { clamp, type ImagePoint, type Size } from "../geometry/points";
 import type { Runs } from "../geometry/runs";
 import { type Action, accept, cancelDraft, refine } from "./actions";
 import { type Doc, emptyDoc, isTouched } from "./document";
 import { type History, historyOf, push, rebase, redo, replace, undo } from "./history";
 import { listen } from "./pointers";
 import { shapeOf } from "./render/shapes";
-import { type Scene, Stage } from "./render/stage";
+import { type Scene, Stage, type StageHost } from "./render/stage";
 import { brushTool } from "./tools/brush/tool";
 import { panTool } from "./tools/pan/tool";
 import { promptTool } from "./tools/prompt/tool";
@@ -29,10 +29,9 @@ export type EditorEvents = {
 export const BRUSH_MIN = 0.5;
 export const BRUSH_MAX = 200;
 
-export class EditorController {
+export class EditorController implements ToolHost, StageHost {
   private history: History<Doc> = historyOf(emptyDoc({ h: 1, w: 1 }));
   private stage: Stage | null = null;
-  private stopListening: (() => void) | null = null;
   private image: CanvasImageSource | null = null;
   private live: Live | null = null;
   private preview: { runs: Runs; step: number } | null = null;
@@ -71,30 +70,26 @@ export class EditorController {
 
   /** Puts the canvases into `host`. Returns the function that takes them away. */
   mount(host: HTMLElement): () => void {
-    this.stage = new Stage(
-      host,
-      () => this.scene(),
-      (size) => this.view.resized(size),
-    );
+    this.stage = new Stage(host, this);
     const editor = this;
-    this.stopListening = listen(this.stage.surface, {
+    const stopListening = listen(this.stage.surface, {
       get camera() {
         return editor.view.camera;
       },
       get pans() {
         return editor.spaceHeld || editor.tool === "pan";
       },
-      down: (p) => !this.locked && this.tools[this.tool].down(p, this.host),
+      down: (p) => !this.locked && this.tools[this.tool].down(p, this),
       move: (p) => this.moved(p),
-      up: (p) => this.tools[this.tool].up(p, this.host),
+      up: (p) => this.tools[this.tool].up(p, this),
       leave: () => this.left(),
-      cancel: () => this.tools[this.tool].cancel(this.host),
+      cancel: () => this.tools[this.tool].cancel(this),
       pan: (dx, dy) => this.view.panBy(dx, dy),
       zoom: (at, factor) => this.view.zoomAt(at, factor),
     });
     this.updateCursor();
     return () => {
-      this.stopListening?.();
+      stopListening();
       this.stage?.dispose();
       this.stage = null;
     };
@@ -102,18 +97,13 @@ export class EditorController {
 
   /** A new image with its masks; the history starts anew. */
   open(doc: Doc, image: CanvasImageSource | null): void {
-    this.tools[this.tool].cancel(this.host);
+    this.tools[this.tool].cancel(this);
     this.history = historyOf(doc);
     this.image = image;
     this.highlightId = null;
     this.preview = null;
     this.view.fit();
     this.changed();
-  }
-
-  setImage(image: CanvasImageSource): void {
-    this.image = image;
-    this.stage?.invalidate("image");
   }
 
   /** An edit that undo takes back. */
@@ -138,12 +128,12 @@ export class EditorController {
 
   /** Leaves the gesture first, then the draft. */
   escape(): void {
-    if (this.live) this.tools[this.tool].cancel(this.host);
+    if (this.live) this.tools[this.tool].cancel(this);
     else this.apply(cancelDraft);
   }
 
   setTool(tool: ToolName): void {
-    this.tools[this.tool].cancel(this.host);
+    this.tools[this.tool].cancel(this);
     this.tool = tool;
     this.highlightId = null;
     this.setPreview(null);
@@ -188,28 +178,23 @@ export class EditorController {
     if (this.tool === "select" || this.tool === "pan") this.setTool("prompt");
   }
 
-  private readonly host: ToolHost = this.makeHost();
+  // -- the rest of what tools ask for
 
-  private makeHost(): ToolHost {
-    const editor = this;
-    return {
-      get doc() {
-        return editor.doc;
-      },
-      get radius() {
-        return editor.radius;
-      },
-      apply: (action) => void this.apply(action),
-      newId: () => this.events.newId(),
-      setLive: (live) => {
-        this.live = live;
-        this.stage?.invalidate("overlay");
-      },
-      panBy: (dx, dy) => this.view.panBy(dx, dy),
-      takeUp: (id) => this.takeUp(id),
-      highlight: (id) => this.highlight(id),
-      hoverAt: (point) => this.events.onHover(this.locked ? null : point),
-    };
+  newId(): string {
+    return this.events.newId();
+  }
+  setLive(live: Live | null): void {
+    this.live = live;
+    this.stage?.invalidate("overlay");
+  }
+  panBy(dx: number, dy: number): void {
+    this.view.panBy(dx, dy);
+  }
+  resized(size: Size): void {
+    this.view.resized(size);
+  }
+  hoverAt(point: ImagePoint | null): void {
+    this.events.onHover(this.locked ? null : point);
   }
 
   private turnTo(next: History<Doc>): boolean {
@@ -229,7 +214,7 @@ export class EditorController {
 
   private moved(pointer: ToolPointer): void {
     this.pointer = pointer.image;
-    if (!this.spaceHeld) this.tools[this.tool].move(pointer, this.host);
+    if (!this.spaceHeld) this.tools[this.tool].move(pointer, this);
     if (this.tool === "brush" || this.tool === "eraser") this.stage?.invalidate("cursor");
   }
 
@@ -245,7 +230,7 @@ export class EditorController {
     if (this.stage) this.stage.surface.style.cursor = this.spaceHeld ? "grab" : this.tools[this.tool].cursor;
   }
 
-  private scene(): Scene {
+  scene(): Scene {
     const { doc, image, opacity } = this;
     const paints = this.tool === "brush" || this.tool === "eraser";
     return {

@@ -1,6 +1,7 @@
 /**
- * The layer of finished masks. Fills are painted once into a picture of the image's own size (capped) and that is what moves with
- * the camera; outlines are drawn per frame as lines of constant width, as many as a frame can bear while the view is moving.
+ * The layer of finished masks. Fills are painted once into a picture of the image's own size (capped), and that is what moves with the
+ * camera. Outlines are drawn per frame as lines of constant width while there are few enough in view, and are a second picture where
+ * there are more: hundreds of masks cost no more to move than one.
  */
 import type { Camera } from "../../geometry/camera";
 import type { Size } from "../../geometry/points";
@@ -8,9 +9,16 @@ import { colourNumber, maskColour } from "../colours";
 import type { DocMask } from "../document";
 import { type Shape, shapeOf } from "./shapes";
 
+type Context = CanvasRenderingContext2D;
+
 const MAX_SIDE = 2048;
-/** Outline corners drawn in one frame while the camera moves; measured to stay under 8 ms on a slow laptop. */
-const MOVING_BUDGET = 60_000;
+/** Outline corners drawn live; a frame with this many takes a few ms without a graphics card. */
+const LIVE_CORNERS = 10_000;
+/** Widths in CSS pixels; null is the mask's own colour. The dark rim keeps a colour apart from a photograph of the same colour. */
+const LINES = [
+  [3, "hsl(0 0% 0% / 0.45)"],
+  [1.5, null],
+] as const;
 
 export type MaskStyle = {
   readonly opacity: number;
@@ -18,105 +26,104 @@ export type MaskStyle = {
   readonly hiddenId: string | null;
 };
 
-export class MaskLayer {
-  private readonly picture = document.createElement("canvas");
+/** A picture in image space that grows by what is new and is painted again when anything else has changed. */
+class Picture {
+  private readonly canvas = document.createElement("canvas");
   private painted: readonly DocMask[] = [];
-  private paintedWith = "";
+  private key = "";
   private scale = 1;
 
-  /** Brings the fills up to date: new masks are added on top, anything else repaints. */
-  private update(masks: readonly DocMask[], size: Size, opacity: number): void {
+  constructor(private readonly paint: (context: Context, mask: DocMask, shape: Shape, opacity: number) => void) {}
+
+  update(masks: readonly DocMask[], size: Size, opacity: number): void {
     const key = `${size.w}x${size.h} ${opacity}`;
-    const sameStart =
-      key === this.paintedWith && masks.length >= this.painted.length && this.painted.every((m, i) => m === masks[i]);
-    const context = this.picture.getContext("2d");
+    const grows =
+      key === this.key && masks.length >= this.painted.length && this.painted.every((m, i) => m === masks[i]);
+    const context = this.canvas.getContext("2d");
     if (!context) return;
-    if (!sameStart) {
+    if (!grows) {
       this.scale = Math.min(1, MAX_SIDE / Math.max(size.w, size.h));
-      this.picture.width = Math.max(1, Math.round(size.w * this.scale));
-      this.picture.height = Math.max(1, Math.round(size.h * this.scale));
+      this.canvas.width = Math.max(1, Math.round(size.w * this.scale));
+      this.canvas.height = Math.max(1, Math.round(size.h * this.scale));
     }
     context.setTransform(this.scale, 0, 0, this.scale, 0, 0);
-    for (const mask of masks.slice(sameStart ? this.painted.length : 0)) this.fill(context, mask, opacity);
+    for (const mask of masks.slice(grows ? this.painted.length : 0)) {
+      const shape = shapeOf(mask.runs);
+      if (shape) this.paint(context, mask, shape, opacity);
+    }
     this.painted = masks;
-    this.paintedWith = key;
+    this.key = key;
   }
 
-  private fill(context: CanvasRenderingContext2D, mask: DocMask, opacity: number): void {
-    const shape = shapeOf(mask.runs);
-    if (!shape) return;
-    const colour = colourNumber(mask.id);
-    context.fillStyle =
-      mask.status === "proposed" ? hatch(context, maskColour(colour, opacity)) : maskColour(colour, opacity);
-    context.fill(shape.path, "evenodd");
+  draw(context: Context, camera: Camera, dpr: number): void {
+    const k = (camera.scale * dpr) / this.scale;
+    context.setTransform(k, 0, 0, k, camera.x * dpr, camera.y * dpr);
+    context.imageSmoothingEnabled = k < 2;
+    context.drawImage(this.canvas, 0, 0);
   }
+}
+
+export class MaskLayer {
+  private readonly fills = new Picture((context, mask, shape, opacity) => {
+    const colour = maskColour(colourNumber(mask.id), opacity);
+    context.fillStyle = mask.status === "proposed" ? hatch(context, colour) : colour;
+    context.fill(shape.path, "evenodd");
+  });
+  private readonly lines = new Picture((context, mask, shape) => {
+    context.lineWidth = 1.25;
+    context.setLineDash(mask.status === "proposed" ? [5, 3] : []);
+    context.strokeStyle = maskColour(colourNumber(mask.id));
+    context.stroke(shape.path);
+  });
 
   draw(
-    context: CanvasRenderingContext2D,
+    context: Context,
     masks: readonly DocMask[],
     size: Size,
     camera: Camera,
     dpr: number,
-    style: MaskStyle,
-    moving: boolean,
-  ): { complete: boolean } {
-    const shown = style.hiddenId === null ? masks : this.without(masks, style.hiddenId);
-    this.update(shown, size, style.opacity);
-    const k = camera.scale * dpr;
-    context.setTransform(k / this.scale, 0, 0, k / this.scale, camera.x * dpr, camera.y * dpr);
-    context.imageSmoothingEnabled = k / this.scale < 2;
-    context.drawImage(this.picture, 0, 0);
-    context.setTransform(k, 0, 0, k, camera.x * dpr, camera.y * dpr);
-    context.lineWidth = (1.5 * dpr) / k;
+    { opacity, hiddenId }: MaskStyle,
+  ): void {
+    const shown = hiddenId === null ? masks : masks.filter((mask) => mask.id !== hiddenId);
+    this.fills.update(shown, size, opacity);
+    this.fills.draw(context, camera, dpr);
+    const visible = inView(shown, camera, context.canvas, dpr);
+    if (visible.reduce((sum, { shape }) => sum + shape.corners, 0) > LIVE_CORNERS) {
+      this.lines.update(shown, size, 1);
+      this.lines.draw(context, camera, dpr);
+      return;
+    }
+    context.setTransform(camera.scale * dpr, 0, 0, camera.scale * dpr, camera.x * dpr, camera.y * dpr);
     context.lineJoin = "round";
-    return { complete: this.outlines(context, shown, camera, dpr, moving) };
-  }
-
-  private outlines(
-    context: CanvasRenderingContext2D,
-    masks: readonly DocMask[],
-    camera: Camera,
-    dpr: number,
-    moving: boolean,
-  ): boolean {
-    const [left, top] = [-camera.x / camera.scale, -camera.y / camera.scale];
-    const [right, bottom] = [
-      left + context.canvas.width / dpr / camera.scale,
-      top + context.canvas.height / dpr / camera.scale,
-    ];
-    const inView = ({ box }: Shape) => box[0] < right && box[2] > left && box[1] < bottom && box[3] > top;
-    let budget = moving ? MOVING_BUDGET : Number.POSITIVE_INFINITY;
-    for (const mask of masks) {
-      const shape = shapeOf(mask.runs);
-      if (!shape || !inView(shape)) continue;
-      budget -= shape.corners;
-      if (budget < 0) return false;
+    for (const { mask, shape } of visible) {
       context.setLineDash(mask.status === "proposed" ? [6 / camera.scale, 4 / camera.scale] : []);
-      context.strokeStyle = maskColour(colourNumber(mask.id));
-      context.stroke(shape.path);
+      for (const [width, colour] of LINES) {
+        context.lineWidth = width / camera.scale;
+        context.strokeStyle = colour ?? maskColour(colourNumber(mask.id));
+        context.stroke(shape.path);
+      }
     }
     context.setLineDash([]);
-    return true;
   }
+}
 
-  private withoutOf: readonly DocMask[] = [];
-  private withoutId = "";
-  private withoutResult: readonly DocMask[] = [];
-
-  /** The same array for the same question, so that `update` sees nothing new. */
-  private without(masks: readonly DocMask[], id: string): readonly DocMask[] {
-    if (this.withoutOf !== masks || this.withoutId !== id) {
-      [this.withoutOf, this.withoutId] = [masks, id];
-      this.withoutResult = masks.filter((mask) => mask.id !== id);
-    }
-    return this.withoutResult;
+function inView(masks: readonly DocMask[], camera: Camera, canvas: HTMLCanvasElement, dpr: number) {
+  const [left, top] = [-camera.x / camera.scale, -camera.y / camera.scale];
+  const [right, bottom] = [left + canvas.width / dpr / camera.scale, top + canvas.height / dpr / camera.scale];
+  const seen: { mask: DocMask; shape: Shape }[] = [];
+  for (const mask of masks) {
+    const shape = shapeOf(mask.runs);
+    if (!shape) continue;
+    const [x0, y0, x1, y1] = shape.box;
+    if (x0 < right && x1 > left && y0 < bottom && y1 > top) seen.push({ mask, shape });
   }
+  return seen;
 }
 
 const HATCH = 10;
 
 /** Diagonal stripes: a proposal is not yet a mask. */
-function hatch(context: CanvasRenderingContext2D, colour: string): CanvasPattern | string {
+function hatch(context: Context, colour: string): CanvasPattern | string {
   const tile = document.createElement("canvas");
   tile.width = HATCH;
   tile.height = HATCH;

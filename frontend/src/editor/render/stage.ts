@@ -21,8 +21,8 @@ export type Scene = {
   readonly ring: Ring | null;
 };
 
-/** After the camera has rested this long, what was left out while it moved is drawn. */
-const SETTLE_MS = 120;
+/** Who owns the stage: knows what to draw, and follows its size. */
+export type StageHost = { scene(): Scene; resized(view: Size): void };
 
 export class Stage {
   private readonly contexts = new Map<Layer, CanvasRenderingContext2D>();
@@ -30,8 +30,6 @@ export class Stage {
   private readonly maskLayer = new MaskLayer();
   private readonly observer: ResizeObserver;
   private frame = 0;
-  private settle: ReturnType<typeof setTimeout> | undefined;
-  private moving = false;
   private dpr = 1;
   /** Takes the pointer; the topmost canvas. */
   readonly surface: HTMLCanvasElement;
@@ -39,8 +37,7 @@ export class Stage {
 
   constructor(
     private readonly host: HTMLElement,
-    private readonly scene: () => Scene,
-    private readonly onResize: (view: Size) => void,
+    private readonly owner: StageHost,
   ) {
     for (const layer of LAYERS) {
       const canvas = document.createElement("canvas");
@@ -68,20 +65,13 @@ export class Stage {
     if (!this.frame) this.frame = requestAnimationFrame(() => this.draw());
   }
 
-  /** The camera moved: all layers, with fewer outlines until it rests. */
+  /** The camera moved: everything is elsewhere. */
   moved(): void {
-    this.moving = true;
-    clearTimeout(this.settle);
-    this.settle = setTimeout(() => {
-      this.moving = false;
-      this.invalidate("masks");
-    }, SETTLE_MS);
     this.invalidate(...LAYERS);
   }
 
   dispose(): void {
     cancelAnimationFrame(this.frame);
-    clearTimeout(this.settle);
     this.observer.disconnect();
     this.host.replaceChildren();
   }
@@ -95,7 +85,7 @@ export class Stage {
       canvas.width = Math.round(clientWidth * this.dpr);
       canvas.height = Math.round(clientHeight * this.dpr);
     }
-    this.onResize(this.view);
+    this.owner.resized(this.view);
     // A resized canvas is empty; drawing in the same turn spares a flash.
     for (const layer of LAYERS) this.dirty.add(layer);
     this.draw();
@@ -104,7 +94,7 @@ export class Stage {
   private draw(): void {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    const scene = this.scene();
+    const scene = this.owner.scene();
     for (const layer of this.dirty) {
       const context = this.contexts.get(layer);
       if (!context) continue;
@@ -120,7 +110,7 @@ export class Stage {
     const { doc } = overlay;
     if (layer === "image") this.drawImage(context, scene);
     else if (layer === "masks" && scene.masks.visible)
-      this.maskLayer.draw(context, doc.masks, doc.size, camera, this.dpr, scene.masks, this.moving);
+      this.maskLayer.draw(context, doc.masks, doc.size, camera, this.dpr, scene.masks);
     else if (layer === "overlay") drawOverlay(context, overlay, camera, this.dpr);
     else if (layer === "cursor" && scene.ring)
       drawRing(context, scene.ring.at, scene.ring.radius, scene.ring.erase, camera, this.dpr);

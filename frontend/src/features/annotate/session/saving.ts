@@ -6,7 +6,7 @@ import { changesOf, type Doc } from "../../../editor/document";
 import { contentOf, docMaskOf, docMaskOfWrite } from "../convert";
 import { deleteMask, putMask } from "../http";
 import { type SaveState, type Stuck, WriteQueue } from "../sync/queue";
-import { openWriteStore } from "../sync/store";
+import { openWriteStore, type Write } from "../sync/store";
 import { exclusively, tabChannel } from "../sync/tabs";
 
 export class Saving {
@@ -40,14 +40,19 @@ export class Saving {
     this.close();
   }
 
-  /** The task's masks as the server has them, with the writes on top that it has not got yet. */
-  async docOf(task: Task): Promise<Doc> {
+  /**
+   * The task's masks as the server has them, with the writes on top that it has not got yet. `waiting` must have been read before the
+   * task: a write sent in between is then in both, and not in neither.
+   */
+  docOf(task: Task, waiting: readonly Write[]): Doc {
     const masks = new Map(task.masks.map((mask) => [mask.id, docMaskOf(mask)]));
-    for (const mask of task.masks) this.queue.know(mask.id, mask.revision);
-    for (const write of await this.queue.pendingOf(task.image.id)) {
-      this.queue.know(write.maskId, write.revision);
-      if (write.content) masks.set(write.maskId, docMaskOfWrite(write.maskId, { ...write.content, revision: 1 }));
-      else masks.delete(write.maskId);
+    const stored = new Map(task.masks.map((mask) => [mask.id, mask.revision]));
+    for (const [id, revision] of stored) this.queue.know(id, revision);
+    for (const { maskId, imageId, revision, content } of waiting) {
+      if (imageId !== task.image.id || (stored.get(maskId) ?? 0) >= revision) continue;
+      this.queue.know(maskId, revision);
+      if (content) masks.set(maskId, docMaskOfWrite(maskId, { ...content, revision }));
+      else masks.delete(maskId);
     }
     return { size: { h: task.image.height, w: task.image.width }, masks: [...masks.values()], draft: null };
   }

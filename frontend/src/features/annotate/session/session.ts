@@ -19,7 +19,7 @@ import { loadImage } from "./image";
 import { Lease } from "./lease";
 import { watchDataset } from "./live";
 import { Saving } from "./saving";
-import { INITIAL, type SessionState } from "./state";
+import { betweenImages, INITIAL, type SessionState } from "./state";
 
 export type SessionOptions = {
   readonly datasetId: string;
@@ -75,18 +75,19 @@ export class AnnotateSession {
     this.leave();
     // Until the next image is here, nothing may be drawn on the old one.
     this.editor.locked = true;
-    this.set({ ...this.kept(), phase: "loading" });
+    this.set(betweenImages(this.state));
     try {
       const saving = await this.startSaving();
+      const waiting = await saving.queue.pending();
       const task = await leaseTask(this.options.datasetId, imageId);
       if (this.disposed) return;
       if (!task) return this.set({ phase: "nothing_left" });
       this.set({ task, model: task.model });
       this.tab = await hold(`maskloom-image-${task.image.id}`, takeOver, () => this.loseTab());
       if (!this.tab) return this.set({ phase: "other_tab" });
-      const [doc, image] = await Promise.all([saving.docOf(task), loadImage(task.image)]);
+      const image = await loadImage(task.image);
       if (this.disposed) return this.tab.release();
-      this.begin(task, doc, image);
+      this.begin(task, saving.docOf(task, waiting), image);
     } catch (error) {
       this.set({ phase: "failed", error });
     }
@@ -243,12 +244,6 @@ export class AnnotateSession {
   private showEditor(): void {
     const { doc, tool, radius, opacity, masksVisible, canUndo, canRedo } = this.editor;
     this.set({ doc, tool, radius, opacity, masksVisible, canUndo, canRedo });
-  }
-
-  /** What outlives a change of image. */
-  private kept(): SessionState {
-    const { save, tool, radius, opacity, masksVisible, task, model } = this.state;
-    return { ...INITIAL, save, tool, radius, opacity, masksVisible, task, model };
   }
 
   private set(change: Partial<SessionState>): void {

@@ -54,3 +54,9 @@ export const INITIAL: SessionState = {
   canUndo: false,
   canRedo: false,
 };
+
+/** What outlives a change of image. The last task stays on screen until the next one is here. */
+export function betweenImages(state: SessionState): SessionState {
+  const { save, tool, radius, opacity, masksVisible, task, model, doc } = state;
+  return { ...INITIAL, phase: "loading", save, tool, radius, opacity, masksVisible, task, model, doc };
+}

@@ -134,7 +134,7 @@ test("a new page finds what the old one could not send; other users' writes stay
   await first.queue.drained("i");
   first.queue.stop();
   const second = setUp(store);
-  expect(await second.queue.pendingOf("i")).toHaveLength(1);
+  expect(await second.queue.pending()).toHaveLength(1);
   expect(await second.queue.drained("i")).toBe(true);
   expect(second.server.sent).toEqual([{ id: "a", revision: 1, seconds: 1 }]);
 });

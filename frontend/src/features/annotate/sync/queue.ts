@@ -80,8 +80,10 @@ export class WriteQueue {
     this.flush();
   }
 
-  pendingOf = async (imageId: string): Promise<Write[]> =>
-    (await this.options.store.all(this.options.userId)).filter((write) => write.imageId === imageId);
+  /** What the server has not got yet, oldest first. */
+  pending(): Promise<Write[]> {
+    return this.options.store.all(this.options.userId);
+  }
 
   /** Sends what is waiting, now. */
   flush(): void {
@@ -103,12 +105,12 @@ export class WriteQueue {
   async drained(imageId: string): Promise<boolean> {
     this.flush();
     while (this.flushing) await this.flushing;
-    return (await this.pendingOf(imageId)).length === 0;
+    return !(await this.pending()).some((write) => write.imageId === imageId);
   }
 
   /** Counts again, after another tab has changed the store. */
   async refresh(): Promise<void> {
-    const pending = (await this.options.store.all(this.options.userId)).length;
+    const pending = (await this.pending()).length;
     if (!this.flushing) this.report(pending);
   }
 
@@ -138,7 +140,7 @@ export class WriteQueue {
     await exclusive(async () => {
       this.trouble = null;
       for (;;) {
-        const writes = await this.options.store.all(this.options.userId);
+        const writes = await this.pending();
         const next = writes.find((write) => this.stuck.get(write.maskId)?.write.revision !== write.revision);
         this.report(writes.length, next !== undefined);
         if (!next || this.stopped) return;
