@@ -1,5 +1,6 @@
 /** Colours, type and component defaults of the whole page: dense, calm, the same in light and dark. */
 import {
+  Alert,
   Badge,
   Button,
   Card,
@@ -63,6 +64,13 @@ export const theme = createTheme({
     },
   },
   components: {
+    Alert: Alert.extend({
+      vars: (_, { color = "loom" }) => ({
+        root: {
+          "--alert-bg": `light-dark(var(--mantine-color-${color}-0), color-mix(in srgb, var(--mantine-color-${color}-9) 24%, transparent))`,
+        },
+      }),
+    }),
     Badge: Badge.extend({ defaultProps: { variant: "light", radius: "sm", tt: "none", fw: 560 } }),
     Button: Button.extend({ defaultProps: { size: "sm" } }),
     Card: Card.extend({ defaultProps: { withBorder: true, radius: "md" } }),

@@ -21,7 +21,7 @@ export function JobProgress({ job, title = job.title }: { job: Job; title?: stri
       <Progress
         value={known ? percent(job.done, job.total) : 100}
         animated={job.state === "running"}
-        color={job.state === "queued" ? "gray" : "loom"}
+        color={job.state === "queued" ? "gray.5" : "loom"}
         aria-label={title}
       />
       {job.message && (

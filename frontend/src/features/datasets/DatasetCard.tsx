@@ -15,13 +15,11 @@ export function DatasetCard({ dataset }: { dataset: Dataset }) {
   return (
     <Card component={Link} to={`/datasets/${dataset.id}`} p={0} className={classes.card}>
       <Mosaic datasetId={dataset.id} numImages={counts.images} />
+      <StageBadge stage={dataset.stage} className={classes.stage} variant="filled" />
       <div className={classes.body}>
-        <Group justify="space-between" wrap="nowrap" gap="xs">
-          <Title order={2} lineClamp={1} fz="md">
-            {dataset.name}
-          </Title>
-          <StageBadge stage={dataset.stage} style={{ flex: "none" }} />
-        </Group>
+        <Title order={2} lineClamp={1} fz="md">
+          {dataset.name}
+        </Title>
         <Text size="sm" c="var(--ink-soft)" lineClamp={1} mih={20} mb="xs">
           {dataset.description || (counts.images === 0 ? "No images yet" : " ")}
         </Text>

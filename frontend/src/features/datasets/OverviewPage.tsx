@@ -59,7 +59,7 @@ export function OverviewPage() {
       />
       <Stack gap="lg">
         {dataset ? <Figures items={figuresOf(dataset)} /> : <FiguresSkeleton />}
-        {dataset && <NextStepCard dataset={dataset} onImport={openDrawer} />}
+        {dataset && <NextStepCard dataset={dataset} />}
         <ImportStatus datasetId={datasetId} />
         <ActiveJobs datasetId={datasetId} />
         {dataset && <ImageGrid dataset={dataset} onImport={admin ? openDrawer : undefined} />}
@@ -105,20 +105,20 @@ function perImage(masks: number, images: number): string {
   return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "none yet";
 }
 
-function NextStepCard({ dataset, onImport }: { dataset: Dataset; onImport: () => void }) {
+function NextStepCard({ dataset }: { dataset: Dataset }) {
   const step = nextStep(dataset, useUser().role);
+  if (!step) return null;
   const { action } = step;
   return (
     <Card px="lg" py="md">
-      <Group justify="space-between" wrap="nowrap">
+      <Group justify="space-between">
         <div>
           <Title order={2}>{step.title}</Title>
           <Text size="sm" c="var(--ink-soft)">
             {step.text}
           </Text>
         </div>
-        {action?.kind === "import" && <Button onClick={onImport}>{action.label}</Button>}
-        {action?.kind === "page" && (
+        {action && (
           <Button
             component={Link}
             to={action.page}

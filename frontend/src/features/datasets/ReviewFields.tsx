@@ -9,12 +9,12 @@ export interface ReviewValue {
 
 const MODES: { value: ReviewMode; label: string; description: string }[] = [
   { value: "none", label: "No review", description: "An annotator's accept is final." },
-  { value: "sample", label: "A sample", description: "Some masks, chosen by chance, wait for a reviewer." },
   {
     value: "all",
     label: "Every mask",
     description: "Nothing is trained on or exported before a reviewer approved it.",
   },
+  { value: "sample", label: "A sample", description: "Some masks, chosen by chance, wait for a reviewer." },
 ];
 
 export function ReviewFields({ value, onChange }: { value: ReviewValue; onChange: (value: ReviewValue) => void }) {

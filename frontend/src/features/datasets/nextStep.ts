@@ -1,36 +1,23 @@
-/** What a person should do next with a dataset, from its counts and their role. Pure. */
+/** What a person should do next with a dataset, from its counts and their role; nothing for an empty one. Pure. */
 import type { Dataset } from "../../api/types";
 import { plural } from "../../lib/format";
 import { atLeast, type RoleName } from "../../lib/roles";
 
+type DatasetPage = "annotate" | "review" | "rounds" | "exports";
+
 export interface NextStep {
   title: string;
   text: string;
-  /** Where the button leads: a page of the dataset, the import drawer, or nowhere (only waiting helps). */
-  action:
-    | { kind: "page"; page: "annotate" | "review" | "rounds" | "exports"; label: string }
-    | { kind: "import"; label: string }
-    | null;
+  /** The page of the dataset that the button leads to; null where only waiting helps. */
+  action: { page: DatasetPage; label: string } | null;
 }
 
-const page = (name: "annotate" | "review" | "rounds" | "exports", label: string) => ({
-  kind: "page" as const,
-  page: name,
-  label,
-});
+const page = (name: DatasetPage, label: string) => ({ page: name, label });
 
-export function nextStep({ counts, stage }: Pick<Dataset, "counts" | "stage">, role: RoleName): NextStep {
+export function nextStep({ counts, stage }: Pick<Dataset, "counts" | "stage">, role: RoleName): NextStep | null {
   const admin = atLeast(role, "admin");
   const left = counts.images - counts.annotated;
-  if (counts.images === 0) {
-    return admin
-      ? {
-          title: "Add images",
-          text: "Drop photographs, a zip, or a COCO file with its images.",
-          action: { kind: "import", label: "Add images" },
-        }
-      : { title: "No images yet", text: "An admin adds images; they appear here by themselves.", action: null };
-  }
+  if (counts.images === 0) return null;
   if (stage === 3) {
     return {
       title: "The model labels by itself",

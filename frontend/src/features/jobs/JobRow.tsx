@@ -1,5 +1,5 @@
 /** A job in the list: how far, what it says, what went wrong, and what can be done about it. */
-import { ActionIcon, Box, Collapse, Group, Progress, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
+import { ActionIcon, Box, Group, Progress, Table, Text, Tooltip, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronRight, IconPlayerStop, IconReload } from "@tabler/icons-react";
 import { api, unwrap } from "../../api/client";
@@ -47,11 +47,13 @@ export function JobRow({ job, dataset }: { job: Job; dataset: string | null }) {
           <JobActions job={job} />
         </Table.Td>
       </Table.Tr>
-      <Table.Tr style={opened ? {} : { border: 0 }}>
-        <Table.Td colSpan={5} p={0} bg="var(--canvas)">
-          <Collapse expanded={opened}>{opened && <JobDetails job={job} />}</Collapse>
-        </Table.Td>
-      </Table.Tr>
+      {opened && (
+        <Table.Tr>
+          <Table.Td colSpan={5} p={0} bg="var(--canvas)">
+            <JobDetails job={job} />
+          </Table.Td>
+        </Table.Tr>
+      )}
     </>
   );
 }
@@ -60,7 +62,7 @@ function RowProgress({ job }: { job: Job }) {
   const now = useNow(job.state === "running" ? 1_000 : 60_000);
   const running = job.state === "running";
   const share = job.total > 0 ? percent(job.done, job.total) : running || job.state === "succeeded" ? 100 : 0;
-  const color = job.state === "failed" ? "red" : running ? "loom" : "gray";
+  const color = job.state === "failed" ? "red" : running ? "loom" : "gray.5";
   return (
     <>
       <Progress value={share} color={color} animated={running} aria-label={`Progress of ${job.title}`} />

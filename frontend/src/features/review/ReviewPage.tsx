@@ -97,7 +97,7 @@ export function ReviewPage() {
         <div className={classes.body}>
           <div className={classes.stage}>
             <MaskFocus item={current} preload={upcoming} whole={whole} bare={bare} />
-            <Group className={classes.actions} justify="center" gap="sm">
+            <Group className={classes.actions} justify="center" gap="sm" wrap="nowrap">
               <Tooltip label="Previous">
                 <Button
                   variant="default"

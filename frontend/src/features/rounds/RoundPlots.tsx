@@ -1,6 +1,6 @@
 /** How the loop does, round by round: better masks, less time, more of them. */
 import { BarChart, LineChart } from "@mantine/charts";
-import { Card, SimpleGrid, Text } from "@mantine/core";
+import { Box, Card, SimpleGrid, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { RoundInsight } from "../../api/types";
 import { NOTHING } from "../../lib/format";
@@ -11,11 +11,19 @@ const digits = (places: number) => (value: number) => value.toFixed(places);
 
 export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
   const data = [...rounds].sort((a, b) => a.number - b.number).map((round) => ({ ...round, name: nameOf(round) }));
-  const common = { h: HEIGHT, data, dataKey: "name", tickLine: "none" as const, gridAxis: "y" as const };
+  const common = { h: HEIGHT, data, dataKey: "name", tickLine: "none" as const, gridAxis: "x" as const };
   const line = { ...common, curveType: "linear" as const, withDots: true, strokeWidth: 2, connectNulls: true };
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} spacing="md">
-      <Plot title="mIoU on held-out masks" latest={lastOf(data, "miou_5", 3)} note="after 5 clicks">
+      <Plot
+        title="mIoU on held-out masks"
+        latest={lastOf(data, "miou_5", 3)}
+        note={
+          <>
+            <Dot color="loom.6" /> 5 clicks <Dot color="indigo.5" /> 1 click
+          </>
+        }
+      >
         <LineChart
           {...line}
           yAxisProps={{ domain: ["auto", "auto"], width: 40 }}
@@ -67,7 +75,21 @@ function lastOf(
   return value == null ? NOTHING : value.toFixed(places);
 }
 
-function Plot({ title, latest, note, children }: { title: string; latest: string; note: string; children: ReactNode }) {
+function Dot({ color }: { color: string }) {
+  return <Box component="span" display="inline-block" w={8} h={8} ml={4} bg={color} style={{ borderRadius: 8 }} />;
+}
+
+function Plot({
+  title,
+  latest,
+  note,
+  children,
+}: {
+  title: string;
+  latest: string;
+  note: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <Card p="md">
       <Text size="xs" c="var(--ink-soft)">

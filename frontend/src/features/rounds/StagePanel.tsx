@@ -95,7 +95,7 @@ function GateView({ gate }: { gate: StageGate }) {
           {gateText(gate)}
         </Text>
       </Group>
-      <Progress value={gateShare(gate)} color={gate.holds ? "green" : "gray"} size={4} aria-label={gate.name} />
+      <Progress value={gateShare(gate)} color={gate.holds ? "green" : "gray.5"} size={4} aria-label={gate.name} />
       <Text size="xs" c="var(--ink-soft)">
         {gate.explanation}
       </Text>
