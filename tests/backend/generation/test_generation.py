@@ -1,4 +1,4 @@
-"""Automatic masks with a real (tiny, untrained) model: runs, proposals, and what must not be doubled or painted over."""
+"""Automatic masks with a real (tiny, untrained) model: runs, proposals, what must not be doubled or painted over."""
 
 import uuid
 from collections.abc import Callable, Sequence
