@@ -217,7 +217,7 @@ def conclude(session: Session, round_id: uuid.UUID, gate: GateResult, model_id: 
         return row
     dataset = lock_dataset(session, row.dataset_id)
     figures = gate.to_dict()
-    if gate.passed and dataset.active_model_id not in (row.parent_model_id, model_id):
+    if gate.passed and dataset.active_model_id not in (None, row.parent_model_id, model_id):
         # Somebody activated another model meanwhile; the gate compared with the parent and says nothing about that one.
         figures["passed"] = False
         figures["reason"] = (

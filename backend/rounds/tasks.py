@@ -130,6 +130,9 @@ class _RoundRun:
         child = self._train_decoder(model) if self.row.mode == RoundMode.decoder else self._train_full(model)
         self.ctx.check()
         save_model(child, self.child_path, self._lineage(), dtype="float16")
+        # Whatever an earlier attempt measured was another child: its scratch folder is gone.
+        with self.ctx.transaction() as session:
+            self.row = service.step(session, self.row.id, RoundState.training, after=None)
 
     def _train_decoder(self, model: Sam) -> Sam:
         samples = []
