@@ -69,7 +69,7 @@ export function connectEvents(queryClient: QueryClient): () => void {
   const receive = (name: EventName) => (message: MessageEvent<string>) => {
     const event = parseEvent(name, message.data);
     if (!event) return;
-    for (const key of staleKeys(name, event.datasetId)) gathered.add(key);
+    for (const key of staleKeys(name, event.datasetId, event.data.state)) gathered.add(key);
     for (const listener of listeners) listener(event);
   };
 

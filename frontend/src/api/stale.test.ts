@@ -14,6 +14,12 @@ test("a job without a dataset refreshes the job list alone", () => {
   expect(staleKeys("job.updated", null)).toEqual([["jobs"]]);
 });
 
+test("the end of a job refreshes its dataset, its progress does not", () => {
+  expect(staleKeys("job.updated", "d1", "running")).toEqual([["jobs"]]);
+  expect(staleKeys("job.updated", "d1", "succeeded")).toContainEqual(["images", "d1"]);
+  expect(staleKeys("job.updated", null, "failed")).toContainEqual(["models"]);
+});
+
 test("every event has an effect when it names a dataset", () => {
   for (const name of EVENT_NAMES) expect(staleKeys(name, "d1").length, name).toBeGreaterThan(0);
 });

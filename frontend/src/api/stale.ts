@@ -50,9 +50,27 @@ const GLOBAL: Partial<Record<EventName, Key[]>> = {
   "round.finished": [keys.models],
 };
 
-/** Keys to invalidate (each with everything below it). The list of datasets holds counts, so it goes with any dataset. */
-export function staleKeys(name: EventName, datasetId: string | null): Key[] {
-  const perDataset = datasetId ? PER_DATASET[name](datasetId) : [];
+const ENDED = new Set<unknown>(["succeeded", "failed", "cancelled"]);
+
+/** A job's end may change anything of its dataset, and its own event may be the only one that arrives. */
+const afterJob = (id: string): Key[] => [
+  keys.images(id),
+  keys.dataset(id),
+  keys.rounds(id),
+  keys.stages(id),
+  keys.insights(id),
+  keys.exports(id),
+  keys.generations(id),
+];
+
+/**
+ * Keys to invalidate (each with everything below it). `state` is the state that a job's event tells.
+ * The list of datasets holds counts, so it goes with any dataset.
+ */
+export function staleKeys(name: EventName, datasetId: string | null, state?: unknown): Key[] {
+  const ended = name === "job.updated" && ENDED.has(state);
+  const perDataset = datasetId ? (ended ? afterJob(datasetId) : PER_DATASET[name](datasetId)) : [];
   const lists = perDataset.some((key) => key[0] === "datasets") ? [keys.datasets] : [];
-  return [...perDataset.filter((key) => key[0] !== "datasets"), ...lists, ...(GLOBAL[name] ?? [])];
+  const models = ended && !datasetId ? [keys.models] : [];
+  return [...perDataset.filter((key) => key[0] !== "datasets"), ...lists, ...models, ...(GLOBAL[name] ?? [])];
 }

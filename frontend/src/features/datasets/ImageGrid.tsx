@@ -26,7 +26,14 @@ const EMPTY: Record<ImageFilter, { title: string; text: string }> = {
   broken: { title: "No broken images", text: "Every image could be read and embedded." },
 };
 
-export function ImageGrid({ dataset, onImport }: { dataset: Dataset; onImport: (() => void) | undefined }) {
+interface Props {
+  dataset: Dataset;
+  /** Files are on their way: an empty grid is about to fill. */
+  importing: boolean;
+  onImport: (() => void) | undefined;
+}
+
+export function ImageGrid({ dataset, importing, onImport }: Props) {
   const [filter, setFilter] = useState<ImageFilter>("all");
   const [shownId, setShownId] = useState<string | null>(null);
   const images = useInfiniteQuery(imagesQuery(dataset.id, filter));
@@ -45,7 +52,12 @@ export function ImageGrid({ dataset, onImport }: { dataset: Dataset; onImport: (
         />
       </Group>
       {images.error && <ErrorNotice error={images.error} retry={() => void images.refetch()} />}
-      {images.data && items.length === 0 && (
+      {images.data && items.length === 0 && importing && (
+        <Text size="sm" c="var(--ink-soft)">
+          Images appear here once they are read.
+        </Text>
+      )}
+      {images.data && items.length === 0 && !importing && (
         <EmptyState
           icon={filter === "all" ? IconPhotoPlus : IconPhotoOff}
           title={EMPTY[filter].title}

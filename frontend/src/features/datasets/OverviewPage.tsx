@@ -17,7 +17,7 @@ import { ActiveJobs } from "./ActiveJobs";
 import { ImageGrid } from "./ImageGrid";
 import { ImportDrawer } from "./ImportDrawer";
 import { ImportStatus } from "./ImportStatus";
-import { startImport } from "./importRun";
+import { startImport, useImportRuns } from "./importRun";
 import { nextStep } from "./nextStep";
 
 export function OverviewPage() {
@@ -31,6 +31,7 @@ export function OverviewPage() {
     setImporting(false);
     if (parameters.has("add")) setParameters({}, { replace: true });
   };
+  const importUnderWay = useImportRuns((store) => store.runs[datasetId] !== undefined);
   const openDrawer = () => setImporting(true);
 
   return (
@@ -62,7 +63,9 @@ export function OverviewPage() {
         {dataset && <NextStepCard dataset={dataset} />}
         <ImportStatus datasetId={datasetId} />
         <ActiveJobs datasetId={datasetId} />
-        {dataset && <ImageGrid dataset={dataset} onImport={admin ? openDrawer : undefined} />}
+        {dataset && (
+          <ImageGrid dataset={dataset} importing={importUnderWay} onImport={admin ? openDrawer : undefined} />
+        )}
       </Stack>
       {admin && (
         <>

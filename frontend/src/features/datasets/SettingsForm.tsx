@@ -101,7 +101,12 @@ function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy:
         {...toggle("frozen")}
       />
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
-        <NumberInput label="New masks before a round" min={1} {...number("min_new_masks")} />
+        <NumberInput
+          label="New masks before a round"
+          description="Counted since the last snapshot."
+          min={1}
+          {...number("min_new_masks")}
+        />
         <NumberInput
           label="Least gain of a round"
           description="Held-out mIoU; below it a stage is done."
@@ -111,8 +116,18 @@ function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy:
           decimalScale={4}
           {...number("min_gain")}
         />
-        <NumberInput label="Most rounds in stage 1" min={1} {...number("max_rounds_stage1")} />
-        <NumberInput label="Most rounds in stage 2" min={1} {...number("max_rounds_stage2")} />
+        <NumberInput
+          label="Most rounds in stage 1"
+          description="Then stage 2 may begin."
+          min={1}
+          {...number("max_rounds_stage1")}
+        />
+        <NumberInput
+          label="Most rounds in stage 2"
+          description="Then stage 3 may begin."
+          min={1}
+          {...number("max_rounds_stage2")}
+        />
       </SimpleGrid>
     </Stack>
   );

@@ -35,7 +35,7 @@ export function ExportsPage() {
       {exports.error && <ErrorNotice error={exports.error} retry={() => void exports.refetch()} />}
       {exports.isPending && <Skeleton h={96} />}
       {exports.data?.length === 0 && (
-        <EmptyState icon={IconFileExport} title="No exports yet" action={create}>
+        <EmptyState icon={IconFileExport} title="No exports yet" action={dataset?.counts.masks ? create : null}>
           {dataset?.counts.masks === 0
             ? "There are no masks to export yet. Annotate some images first."
             : admin

@@ -2,8 +2,8 @@
 import { Badge, Box, Button, Card, Group, Skeleton, Table, Text, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconBoxModel2, IconCornerDownRight, IconUpload } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
-import { datasetsQuery, modelsQuery } from "../../api/queries";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { datasetsQuery, jobsQuery, modelsQuery } from "../../api/queries";
 import { useMay } from "../../api/session";
 import type { Dataset, Model } from "../../api/types";
 import { score, shortHash } from "../../lib/format";
@@ -36,11 +36,7 @@ export function ModelsPage() {
       />
       {models.error && <ErrorNotice error={models.error} retry={() => void models.refetch()} />}
       {models.isPending && <Skeleton h={260} />}
-      {models.data?.length === 0 && (
-        <EmptyState icon={IconBoxModel2} title="The first model is being prepared">
-          Maskloom brings one along; it appears here as soon as it is exported for the browser.
-        </EmptyState>
-      )}
+      {models.data?.length === 0 && <NoModels />}
       {models.data && models.data.length > 0 && (
         <Card p={0}>
           <Table.ScrollContainer minWidth={820}>
@@ -67,6 +63,19 @@ export function ModelsPage() {
       )}
       <UploadModel opened={uploading} onClose={close} />
     </Page>
+  );
+}
+
+/** The packaged model is registered by a job; when that failed, its reason is what to show. */
+function NoModels() {
+  const { data } = useInfiniteQuery(jobsQuery({ state: "failed" }));
+  const failed = data?.pages[0]?.items.find((job) => job.kind === "registry.register" && job.error);
+  if (failed)
+    return <ErrorNotice error={new Error(failed.error ?? "")} title="The packaged model could not be registered" />;
+  return (
+    <EmptyState icon={IconBoxModel2} title="The first model is being prepared">
+      Maskloom brings one along; it appears here as soon as it is exported for the browser.
+    </EmptyState>
   );
 }
 
