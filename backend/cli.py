@@ -205,11 +205,16 @@ app.registered_commands.extend(engine_app.registered_commands)
 def main() -> None:
     """Entry point of `maskloom`."""
     from pydantic import ValidationError
+    from sqlalchemy.exc import OperationalError, ProgrammingError
 
     try:
         app()
     except (DomainError, LocalServiceError, EngineError) as error:
         sys.exit(_complain(getattr(error, "detail", str(error))))
+    except OperationalError as error:
+        sys.exit(_complain(f"The database does not answer: {error.orig}. `maskloom doctor` says more."))
+    except ProgrammingError as error:
+        sys.exit(_complain(f"The database has another schema than this version: {error.orig}. Run `maskloom migrate`."))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         sys.exit(_complain(f"A setting in the environment is wrong. {problems}"))

@@ -4,7 +4,6 @@ The servers start once a session, from wheels. The schema is built by the migrat
 that used them. `run_jobs` runs queued jobs in this process through the very claim and lease code that workers use.
 """
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -49,26 +48,13 @@ def server_folder() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_schema(url: str) -> None:
-    import importlib
-
-    import backend
-
-    if os.environ.get("SCHEMA") == "migrations":
-        upgrade(url)
-        return
-    for path in Path(backend.__file__).parent.glob("*/models.py"):
-        importlib.import_module(f"backend.{path.parent.name}.models")
-    Base.metadata.create_all(Database(url).engine)
-
-
 @pytest.fixture(scope="session")
 def postgres_url(server_folder: Path) -> Iterator[str]:
     """The URL of a database with the schema, on a server of this test session."""
     server = Postgres(server_folder / "postgres", fast=True)
     server.start()
     try:
-        _make_schema(server.url())
+        upgrade(server.url())
         yield server.url()
     finally:
         server.stop()

@@ -82,9 +82,7 @@ class EventHub:
     async def _listen(self) -> None:
         failures = 0
         while not self.closing:
-            client = redis.asyncio.Redis.from_url(
-                self._redis_url, socket_connect_timeout=2, health_check_interval=15, socket_keepalive=True
-            )
+            client = redis.asyncio.Redis.from_url(self._redis_url, socket_connect_timeout=2, health_check_interval=15)
             try:
                 async with client.pubsub() as pubsub:
                     await pubsub.subscribe(EVENTS_CHANNEL)

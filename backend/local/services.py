@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from backend.local.migrate import upgrade
 from backend.local.postgres import Postgres
 from backend.local.redis import LocalRedis
 from backend.settings import Settings
@@ -55,6 +56,7 @@ def attached(settings: Settings) -> Iterator[Settings]:
     running = postgres.pid() is not None
     postgres.start()
     try:
+        upgrade(postgres.url())
         yield with_private_urls(settings, postgres, redis)
     finally:
         if not running:

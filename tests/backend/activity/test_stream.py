@@ -1,4 +1,4 @@
-"""The live event stream on a real server: heard by those who follow, closed at shutdown, indifferent to a lost Redis."""
+"""The live event stream on a real server: heard by followers, closed at shutdown, indifferent to a lost Redis."""
 
 import asyncio
 import json
@@ -63,7 +63,7 @@ def test_events_reach_those_who_follow(runtime: Runtime, login: Login, server: t
     assert next(heard) == ("connected", {})
     with runtime.database.transaction() as session:
         events.emit(session, "dataset.updated", dataset_id=other)
-        events.emit(session, "masks.imported", dataset_id=mine, broadcast=False, records=[])
+        events.emit(session, "test.private", dataset_id=mine, broadcast=False)
         events.emit(session, "mask.updated", dataset_id=mine, mask_id=other)
     assert next(heard) == ("mask.updated", {"dataset_id": str(mine), "mask_id": str(other)})
     heard.close()  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`maskloom up` for real: starts everything, refuses a second one, survives kills, stops cleanly, and is found again."""
+"""`maskloom up` for real: starts everything, refuses a second one, survives kills, stops cleanly."""
 
 import json
 import os
