@@ -61,6 +61,7 @@ CLOCK: dict[str, float] = {
     "datasets.sweep_uploads": 3600,
     "registry.default": 10,
     "rounds.schedule": 60,
+    "exports.sweep": 3600,
 }
 
 PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {

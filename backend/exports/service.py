@@ -139,6 +139,21 @@ def delete_export(session: Session, storage: Storage, export_id: uuid.UUID) -> N
     after_commit(session, lambda: storage.delete(key))
 
 
+def sweep(session: Session, storage: Storage) -> int:
+    """Removes the files of exports that are gone (their dataset was deleted); how many."""
+    removed = 0
+    for key in list(storage.list("exports")):
+        name = key.removeprefix("exports/").removesuffix(".zip")
+        try:
+            known = session.get(Export, uuid.UUID(name)) is not None
+        except ValueError:
+            continue  # not a file of ours
+        if not known:
+            storage.delete(key)
+            removed += 1
+    return removed
+
+
 def downloadable(session: Session, export_id: uuid.UUID) -> Export:
     """The export, if its file is there; Conflict otherwise."""
     row = get_export(session, export_id)

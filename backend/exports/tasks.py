@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from backend.annotation.models import Mask
 from backend.core.errors import Invalid
-from backend.core.jobs import JobContext, handler
+from backend.core.jobs import JobContext, handler, periodic
+from backend.core.runtime import runtime_of
 from backend.core.storage import Storage, disk_errors
 from backend.datasets import service as datasets
 from backend.datasets.models import Image
@@ -54,6 +57,14 @@ class Tally:
         if image.original_name != image.file_name:
             about["original_name"] = image.original_name
         self.images.append(about)
+
+
+@periodic("exports.sweep", every_s=3600.0)
+def sweep(session: Session) -> None:
+    """Files of exports whose dataset was deleted do not stay behind."""
+    runtime = runtime_of(session)
+    if runtime is not None:
+        service.sweep(session, runtime.storage)
 
 
 @handler(service.RUN_KIND, queue="io")

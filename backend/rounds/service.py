@@ -67,9 +67,10 @@ def start_round(
     options: RoundOptions | None = None,
     trigger: Trigger = Trigger.manual,
     reason: str = "started by hand",
+    figures: dict[str, object] | None = None,
     user_id: uuid.UUID | None = None,
 ) -> Round:
-    """A new round and its job.
+    """A new round and its job; `figures` are what the decision was taken on.
 
     Conflict while another one runs; Invalid, with what is missing, without masks to learn from.
     """
@@ -96,7 +97,12 @@ def start_round(
         mode=mode,
         state=RoundState.pending,
         trigger=trigger,
-        cause={"reason": reason, "masks": mask_counts(session, dataset_id)["train"], **_named(counts)},
+        cause={
+            "reason": reason,
+            "masks": mask_counts(session, dataset_id)["train"],
+            **{f"masks_{split}": count for split, count in counts.items()},
+            **({"figures": figures} if figures else {}),
+        },
         settings=options.model_dump(),
         parent_model_id=parent.id,
         created_by=user_id,
@@ -163,10 +169,6 @@ def _by_image(masks: Sequence[Mask]) -> list[SnapshotImage]:
         )
         for image, group in groups
     ]
-
-
-def _named(counts: dict[str, int]) -> dict[str, int]:
-    return {f"masks_{split}": count for split, count in counts.items()}
 
 
 def _nothing_to_learn(counts: dict[str, int]) -> str:

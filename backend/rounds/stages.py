@@ -96,10 +96,11 @@ def advance_if_ready(session: Session, dataset_id: uuid.UUID) -> StageChange | N
 def start_round_if_due(session: Session, dataset_id: uuid.UUID) -> Round | None:
     """The policy's decision: a round once enough new masks are there. None when it is not time."""
     dataset = rounds.lock_dataset(session, dataset_id)
-    due, reason = round_due(figures_of(session, dataset), policy_of(dataset))
+    figures = figures_of(session, dataset)
+    due, reason = round_due(figures, policy_of(dataset))
     if not due:
         return None
-    return rounds.start_round(session, dataset_id, trigger=Trigger.auto, reason=reason)
+    return rounds.start_round(session, dataset_id, trigger=Trigger.auto, reason=reason, figures=figures.to_dict())
 
 
 def schedule(session: Session) -> None:

@@ -217,6 +217,22 @@ def test_delete_removes_the_file(
     assert not list(runtime.storage.list("exports"))
 
 
+def test_files_of_a_deleted_dataset_are_swept_away(
+    login: Any, run_jobs: Callable[[], int], runtime: Runtime, dataset_id: uuid.UUID
+) -> None:
+    admin = login("admin")
+    export(admin, run_jobs, dataset_id)
+    with runtime.database.transaction() as session:
+        kept = make_dataset(session)
+        image = make_image(session, kept, storage=runtime.storage)
+        intake.import_masks(session, image.id, [{"segmentation": box_rle(*BOXES[0])}])
+    done = export(admin, run_jobs, kept.id)
+    assert admin.delete(f"/api/datasets/{dataset_id}").status_code < 300
+    with runtime.database.transaction() as session:
+        tasks.sweep(session)
+    assert list(runtime.storage.list("exports")) == [f"exports/{done['id']}.zip"]
+
+
 def test_roles(login: Any, client: Any, run_jobs: Callable[[], int], dataset_id: uuid.UUID) -> None:
     done = export(login("admin"), run_jobs, dataset_id)
     annotator = login("annotator")
