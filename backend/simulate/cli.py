@@ -6,13 +6,14 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from backend.simulate.loop import Report
+if TYPE_CHECKING:
+    from backend.simulate.loop import Report
 
 
 def simulate(
