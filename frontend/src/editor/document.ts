@@ -75,6 +75,17 @@ export const isTouched = (draft: Draft | null): boolean =>
 export const awaitsAnswer = (draft: Draft | null): boolean =>
   draft !== null && draft.answers === null && draft.painted === null && isTouched(draft);
 
+/** Whether the decoder, asked, found nothing. */
+export const foundNothing = (draft: Draft | null): boolean =>
+  draft !== null && draft.answers !== null && draft.painted === null && areaOf(draftShape(draft) as Runs) === 0;
+
+/** Whether there is a mask to accept, or will be once the answer is here. */
+export function isAcceptable(draft: Draft | null): boolean {
+  if (!draft) return false;
+  const shape = draftShape(draft);
+  return awaitsAnswer(draft) || (shape !== null && areaOf(shape) > 0);
+}
+
 /** The smallest mask under a point: nested masks are reached from the inside out. */
 export function maskAt(doc: Doc, point: ImagePoint, wanted: (mask: DocMask) => boolean = () => true): DocMask | null {
   let best: DocMask | null = null;

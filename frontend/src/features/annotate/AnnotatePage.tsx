@@ -27,26 +27,40 @@ const notify = (message: string, kind: "info" | "error") =>
     autoClose: kind === "error" ? 8_000 : 4_000,
   });
 
-function useAnnotateSession(datasetId: string, userId: string, imageId: string | null): AnnotateSession | null {
+/** The address names the image at hand, so that a reload or a shared link comes back to it. */
+function showInAddress(imageId: string): void {
+  const address = new URL(window.location.href);
+  if (address.searchParams.get("image") === imageId) return;
+  address.searchParams.set("image", imageId);
+  window.history.replaceState(window.history.state, "", address);
+}
+
+function useAnnotateSession(datasetId: string, userId: string): AnnotateSession | null {
+  const [search] = useSearchParams();
+  // Read once: from then on the session decides which image is open.
+  const [firstImage] = useState(() => search.get("image"));
   const [session, setSession] = useState<AnnotateSession | null>(null);
   useEffect(() => {
     const created = new AnnotateSession({ datasetId, userId, notify });
     const hideHandle = exposeHandle(created);
+    const unsubscribe = created.store.subscribe(({ phase, task }) => {
+      if (phase === "working" && task) showInAddress(task.image.id);
+    });
     setSession(created);
-    void created.open(imageId);
+    void created.open(firstImage);
     return () => {
+      unsubscribe();
       hideHandle();
       created.dispose();
     };
-  }, [datasetId, userId, imageId]);
+  }, [datasetId, userId, firstImage]);
   return session;
 }
 
 export function AnnotatePage() {
   const { datasetId = "" } = useParams();
-  const [search] = useSearchParams();
   const user = useUser();
-  const session = useAnnotateSession(datasetId, user.id, search.get("image"));
+  const session = useAnnotateSession(datasetId, user.id);
   if (!session) return null;
   return (
     <SessionContext value={session}>

@@ -1,5 +1,5 @@
 /** Everything the keyboard can do, once: the key handler, the tooltips and the list behind `?` read it. */
-import { choose } from "../../editor/actions";
+import { choose, cycle } from "../../editor/actions";
 import type { AnnotateSession } from "./session/session";
 
 export type Command = {
@@ -35,14 +35,14 @@ export const COMMANDS = {
     label: "Next candidate",
     keys: ["Tab"],
     applies: severalAnswers,
-    run: (s) => s.cycle(1),
+    run: ({ editor }) => void editor.apply(cycle(1)),
   },
   previousCandidate: {
     group: "Object",
     label: "Previous candidate",
     keys: ["Shift+Tab"],
     applies: severalAnswers,
-    run: (s) => s.cycle(-1),
+    run: ({ editor }) => void editor.apply(cycle(-1)),
   },
   candidate1: candidate(1),
   candidate2: candidate(2),

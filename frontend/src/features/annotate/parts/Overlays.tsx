@@ -2,7 +2,7 @@
 import { Button, Loader, SegmentedControl, Text } from "@mantine/core";
 import { IconAlertTriangle, IconClockHour4, IconSparkles } from "@tabler/icons-react";
 import { choose } from "../../../editor/actions";
-import { awaitsAnswer } from "../../../editor/document";
+import { awaitsAnswer, foundNothing } from "../../../editor/document";
 import classes from "../annotate.module.css";
 import { useSession, useSessionState } from "../context";
 import { keepFocus } from "./keep";
@@ -49,6 +49,7 @@ export function TopNotices() {
   const session = useSession();
   const hint = useSessionState((s) => s.hint);
   const newModel = useSessionState((s) => s.newModel);
+  const nothing = useSessionState((s) => foundNothing(s.doc.draft));
   return (
     <div className={classes.overlayTop}>
       <DecoderNotice />
@@ -59,6 +60,13 @@ export function TopNotices() {
           <Button {...keepFocus} size="compact-xs" variant="light" onClick={() => void session.switchModel()}>
             Use it now
           </Button>
+        </div>
+      )}
+      {nothing && (
+        <div className={classes.bubble} data-testid="found-nothing">
+          <Text size="sm">
+            The model finds nothing for these clicks. Undo one, click elsewhere, or use the brush (B).
+          </Text>
         </div>
       )}
       {hint && (

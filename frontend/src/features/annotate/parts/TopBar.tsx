@@ -1,7 +1,7 @@
 /** Which image, how many are left, whether it is saved, and the way on. */
 import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
 import { IconArrowRight, IconCheck, IconKeyboard, IconPlayerSkipForward } from "@tabler/icons-react";
-import { draftShape } from "../../../editor/document";
+import { isAcceptable } from "../../../editor/document";
 import { plural } from "../../../lib/format";
 import classes from "../annotate.module.css";
 import { useSession, useSessionState } from "../context";
@@ -12,7 +12,7 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
   const session = useSession();
   const task = useSessionState((s) => s.task);
   const phase = useSessionState((s) => s.phase);
-  const acceptable = useSessionState((s) => s.doc.draft !== null && draftShape(s.doc.draft) !== null);
+  const acceptable = useSessionState((s) => isAcceptable(s.doc.draft));
   if (!task) return null;
   const { image, stage, remaining, returned_reasons: reasons } = task;
   const busy = phase !== "working";

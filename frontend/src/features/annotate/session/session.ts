@@ -5,7 +5,7 @@
 import { createStore } from "zustand/vanilla";
 import { messageOf } from "../../../api/problem";
 import type { Task } from "../../../api/types";
-import { accept, cancelDraft, cycle, remove } from "../../../editor/actions";
+import { accept, cancelDraft, remove } from "../../../editor/actions";
 import { EditorController } from "../../../editor/controller";
 import { awaitsAnswer, type Doc, isTouched } from "../../../editor/document";
 import { completeTask, leaseTask } from "../http";
@@ -14,6 +14,7 @@ import type { Stuck } from "../sync/queue";
 import { type Hold, hold } from "../sync/tabs";
 import { WorkClock } from "./clock";
 import { Decoding } from "./decoding";
+import { keepDraft, withKeptDraft } from "./drafts";
 import { ObjectTimer } from "./hint";
 import { loadImage } from "./image";
 import { Lease } from "./lease";
@@ -87,7 +88,7 @@ export class AnnotateSession {
       if (!this.tab) return this.set({ phase: "other_tab" });
       const image = await loadImage(task.image);
       if (this.disposed) return this.tab.release();
-      this.begin(task, saving.docOf(task, waiting), image);
+      this.begin(task, withKeptDraft(this.options.userId, task.image.id, saving.docOf(task, waiting)), image);
     } catch (error) {
       this.set({ phase: "failed", error });
     }
@@ -122,10 +123,6 @@ export class AnnotateSession {
   delete(maskId: string): void {
     this.editor.highlight(null);
     this.editor.apply(remove(maskId));
-  }
-
-  cycle(step: 1 | -1): void {
-    this.editor.apply(cycle(step));
   }
 
   /** Done with the image (or not for us): saves what waits, tells the server, opens the next. */
@@ -217,7 +214,10 @@ export class AnnotateSession {
 
   private edited(before: Doc, after: Doc): void {
     const { task } = this.state;
-    if (task) this.saving?.record(task, before, after);
+    if (task) {
+      this.saving?.record(task, before, after);
+      keepDraft(this.options.userId, task.image.id, after.draft);
+    }
     // Answers keep the prompts they answer; anything else is a change of mind.
     if (before.draft?.prompts !== after.draft?.prompts) this.acceptWhenAnswered = false;
     this.decoding.answer();
@@ -246,7 +246,5 @@ export class AnnotateSession {
     this.set({ doc, tool, radius, opacity, masksVisible, canUndo, canRedo });
   }
 
-  private set(change: Partial<SessionState>): void {
-    this.store.setState(change);
-  }
+  private readonly set = (change: Partial<SessionState>): void => this.store.setState(change);
 }

@@ -1,0 +1,42 @@
+import { beforeEach, expect, test } from "vitest";
+import { addPrompt, paint } from "../../../editor/actions";
+import { awaitsAnswer, emptyDoc } from "../../../editor/document";
+import { areaOf, type Runs, runsOfPixels } from "../../../geometry/runs";
+import { keepDraft, type Shelf, withKeptDraft } from "./drafts";
+
+const empty = emptyDoc({ h: 2, w: 2 });
+const clicked = addPrompt({ type: "point", x: 1, y: 0, label: 1 }, "a")(empty);
+const painted = paint(runsOfPixels([1, 1, 0, 0], { h: 2, w: 2 }), false, "a")(empty);
+
+let values = new Map<string, string>();
+const shelf = (): Shelf => ({
+  getItem: (key) => values.get(key) ?? null,
+  setItem: (key, value) => void values.set(key, value),
+  removeItem: (key) => void values.delete(key),
+});
+
+beforeEach(() => {
+  values = new Map();
+});
+
+test("clicks come back and ask for their answer again", () => {
+  keepDraft("u", "i", clicked.draft, shelf);
+  const { draft } = withKeptDraft("u", "i", empty, shelf);
+  expect(draft).toMatchObject({ id: "a", prompts: clicked.draft?.prompts });
+  expect(awaitsAnswer(draft)).toBe(true);
+});
+
+test("brush strokes come back as they were", () => {
+  keepDraft("u", "i", painted.draft, shelf);
+  expect(areaOf(withKeptDraft("u", "i", empty, shelf).draft?.painted as Runs)).toBe(2);
+});
+
+test("other images, other users, finished objects and garbage bring nothing back", () => {
+  keepDraft("u", "i", clicked.draft, shelf);
+  expect(withKeptDraft("u", "other", empty, shelf)).toBe(empty);
+  expect(withKeptDraft("v", "i", empty, shelf)).toBe(empty);
+  keepDraft("u", "i", null, shelf);
+  expect(values.size).toBe(0);
+  values.set("maskloom-draft-u", "{");
+  expect(withKeptDraft("u", "i", empty, shelf)).toBe(empty);
+});

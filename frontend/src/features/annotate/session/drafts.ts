@@ -1,0 +1,60 @@
+/** The open object of an image, kept in this browser, so that a crash or a sign-in in another tab does not cost the clicks. */
+import { type Doc, type Draft, isTouched } from "../../../editor/document";
+import type { Prompt } from "../../../geometry/prompts";
+import { decodeRle, encodeRle, type Rle } from "../../../geometry/rle";
+
+type Kept = {
+  readonly imageId: string;
+  readonly id: string;
+  readonly baseId: string | null;
+  readonly prompts: readonly Prompt[];
+  readonly painted: Rle | null;
+  readonly edited: boolean;
+};
+
+/** What is needed of localStorage, which is looked up late because looking it up may throw. */
+export type Shelf = Pick<Storage, "getItem" | "setItem" | "removeItem">;
+const browserShelf = (): Shelf => localStorage;
+
+const keyOf = (userId: string) => `maskloom-draft-${userId}`;
+
+/** One draft per user: the latest. Storage that is full or forbidden only means that nothing is kept. */
+export function keepDraft(userId: string, imageId: string, draft: Draft | null, shelf = browserShelf): void {
+  try {
+    if (!draft || !isTouched(draft)) {
+      shelf().removeItem(keyOf(userId));
+      return;
+    }
+    const { id, base, prompts, painted, edited } = draft;
+    const kept: Kept = {
+      imageId,
+      id,
+      baseId: base?.id ?? null,
+      prompts,
+      painted: painted && encodeRle(painted),
+      edited,
+    };
+    shelf().setItem(keyOf(userId), JSON.stringify(kept));
+  } catch {
+    // Nothing to tell: finished masks are kept elsewhere.
+  }
+}
+
+/** The document with the draft that was open, if it was this image's and still fits. The decoder is asked again for its answers. */
+export function withKeptDraft(userId: string, imageId: string, doc: Doc, shelf = browserShelf): Doc {
+  try {
+    const kept = JSON.parse(shelf().getItem(keyOf(userId)) ?? "null") as Kept | null;
+    if (kept?.imageId !== imageId) return doc;
+    const base = doc.masks.find((mask) => mask.id === kept.baseId) ?? null;
+    const known = doc.masks.some((mask) => mask.id === kept.id);
+    if ((kept.baseId !== null && !base) || (kept.baseId === null && known)) return doc;
+    const painted = kept.painted && decodeRle(kept.painted);
+    if (painted && (painted.h !== doc.size.h || painted.w !== doc.size.w)) return doc;
+    const { id, prompts, edited } = kept;
+    const shown = base?.runs ?? null;
+    const draft: Draft = { id, base, prompts, shown, answers: null, chosen: 0, painted, before: null, edited };
+    return { ...doc, draft };
+  } catch {
+    return doc;
+  }
+}
