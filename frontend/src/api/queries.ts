@@ -7,6 +7,12 @@ import type { ImageFilter, JobState, ReviewStatus } from "./types";
 
 const PAGE = 60;
 
+/** Events may be missed; what is still moving is therefore also asked for now and then. */
+const WHILE_MOVING_MS = 5_000;
+const isMoving = (thing: { finished_at: string | null }) => thing.finished_at === null;
+const whileAnyMoves = (things: readonly { finished_at: string | null }[] | undefined) =>
+  things?.some(isMoving) ? WHILE_MOVING_MS : false;
+
 /** The signed-in user, or null for a stranger. */
 export const sessionQuery = queryOptions({
   queryKey: keys.session,
@@ -97,6 +103,7 @@ export const roundsQuery = (datasetId: string) =>
     queryKey: keys.rounds(datasetId),
     queryFn: async ({ signal }) =>
       (await unwrap(api.GET("/api/rounds", { params: { query: { dataset_id: datasetId } }, signal }))).items,
+    refetchInterval: (query) => whileAnyMoves(query.state.data),
   });
 
 export const stagesQuery = (datasetId: string) =>
@@ -118,6 +125,7 @@ export const generationsQuery = (datasetId: string) =>
     queryKey: keys.generations(datasetId),
     queryFn: async ({ signal }) =>
       (await unwrap(api.GET("/api/generations", { params: { query: { dataset_id: datasetId } }, signal }))).items,
+    refetchInterval: (query) => whileAnyMoves(query.state.data),
   });
 
 export const exportsQuery = (datasetId: string) =>
@@ -125,6 +133,7 @@ export const exportsQuery = (datasetId: string) =>
     queryKey: keys.exports(datasetId),
     queryFn: async ({ signal }) =>
       (await unwrap(api.GET("/api/exports", { params: { query: { dataset_id: datasetId } }, signal }))).items,
+    refetchInterval: (query) => whileAnyMoves(query.state.data),
   });
 
 export const modelsQuery = queryOptions({
@@ -151,12 +160,14 @@ export const jobsQuery = (filter: { state?: JobState | undefined; datasetId?: st
         }),
       ),
     getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: (query) => whileAnyMoves(query.state.data?.pages[0]?.items),
   });
 
 export const jobQuery = (jobId: string) =>
   queryOptions({
     queryKey: keys.job(jobId),
     queryFn: ({ signal }) => unwrap(api.GET("/api/jobs/{job_id}", { params: { path: { job_id: jobId } }, signal })),
+    refetchInterval: (query) => (query.state.data && isMoving(query.state.data) ? WHILE_MOVING_MS : false),
   });
 
 export const imageMasksQuery = (imageId: string) =>

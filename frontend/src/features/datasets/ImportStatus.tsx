@@ -1,6 +1,8 @@
 /** An import from the first byte sent to the report. */
 import { Button, Card, Group, Progress, Stack, Text } from "@mantine/core";
-import { useQueries } from "@tanstack/react-query";
+import { useQueries, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { keys } from "../../api/keys";
 import { jobQuery } from "../../api/queries";
 import { bytes, percent, plural } from "../../lib/format";
 import { mergeReports, readReport } from "../../lib/importReport";
@@ -10,16 +12,26 @@ import { ReportView } from "../../ui/ReportView";
 import { clearImport, stopImport, useImportRuns } from "./importRun";
 
 export function ImportStatus({ datasetId }: { datasetId: string }) {
+  const queryClient = useQueryClient();
   const run = useImportRuns((store) => store.runs[datasetId]);
   const jobs = useQueries({ queries: (run?.jobIds ?? []).map((id) => jobQuery(id)) })
     .map((query) => query.data)
     .filter((job) => job !== undefined);
+  const over =
+    run !== undefined &&
+    run.state !== "uploading" &&
+    jobs.length === run.jobIds.length &&
+    jobs.every((job) => job.finished_at);
+  useEffect(() => {
+    if (!over) return;
+    void queryClient.invalidateQueries({ queryKey: keys.images(datasetId) });
+    void queryClient.invalidateQueries({ queryKey: keys.datasets });
+  }, [over, queryClient, datasetId]);
   if (!run) return null;
 
   const working = jobs.filter((job) => job.state === "queued" || job.state === "running");
   const failed = jobs.filter((job) => job.state === "failed");
   const reports = jobs.map((job) => readReport(job.result)).filter((report) => report !== null);
-  const over = run.state !== "uploading" && working.length === 0 && jobs.length === run.jobIds.length;
 
   return (
     <Card>

@@ -69,9 +69,14 @@ export function ModelsPage() {
 /** The packaged model is registered by a job; when that failed, its reason is what to show. */
 function NoModels() {
   const { data } = useInfiniteQuery(jobsQuery({ state: "failed" }));
-  const failed = data?.pages[0]?.items.find((job) => job.kind === "registry.register" && job.error);
+  const failed = data?.pages[0]?.items.find((job) => job.kind === "registry.register" && job.created_by === null);
   if (failed)
-    return <ErrorNotice error={new Error(failed.error ?? "")} title="The packaged model could not be registered" />;
+    return (
+      <ErrorNotice
+        error={new Error(failed.error ?? "Look at it under Jobs.")}
+        title="The packaged model could not be registered"
+      />
+    );
   return (
     <EmptyState icon={IconBoxModel2} title="The first model is being prepared">
       Maskloom brings one along; it appears here as soon as it is exported for the browser.
