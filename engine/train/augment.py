@@ -34,7 +34,7 @@ class AugmentSettings:
     kept, in low_res cells; masks covering more than `max_cover` of the crop are dropped (SAM section A).
     """
 
-    scale_range: tuple[float, float] = (0.5, 2.0)
+    scale_range: tuple[float, float] = (0.4, 1.6)
     flip: float = 0.5
     colour: float = 0.8
     grey: float = 0.08

@@ -64,12 +64,15 @@ def _start_model(name: str, from_scratch: bool, seed: int) -> Sam:
     from engine.model.config import PRESETS
     from engine.model.registry import load
     from engine.model.sam import build_model
+    from engine.train.start import start_decoder
 
     if not from_scratch:
         return load(name)
     if name not in PRESETS:
         raise TrainingError(f"No model description is called {name!r}; choose one of {', '.join(PRESETS)}.")
-    return build_model(PRESETS[name], seed=seed)
+    sam = build_model(PRESETS[name], seed=seed)
+    start_decoder(sam)
+    return sam
 
 
 def _source(data: list[str], scenes: object, scenes_weight: float) -> MixedSource:
@@ -117,15 +120,18 @@ def _settings(
     from engine.train.loop import Phase, TrainSettings
 
     # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call.
-    early = InteractionSettings(length_weights=(3, 2, 1))
-    late = InteractionSettings(length_weights=(2, 2, 2, 1, 1))
+    first = InteractionSettings(length_weights=(4.0, 1.0))
+    early = InteractionSettings(length_weights=(3.0, 2.0, 1.0))
+    late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
     return TrainSettings(
         seed=seed,
         minutes=minutes,
         max_steps=steps,
         learning_rate=learning_rate,
         shards=shards,
+        warmup_steps=80,
         phases=(
+            Phase(until=small_until * 0.5, batch=BatchSize(frame * 3 // 8, 12, 3), interaction=first),
             Phase(until=small_until, batch=BatchSize(frame // 2, 10, 3), interaction=early),
             Phase(until=1.0, batch=BatchSize(frame, 4, 6), interaction=late),
         ),

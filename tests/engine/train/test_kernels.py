@@ -1,0 +1,171 @@
+"""Crops, simulated prompts and losses on small arrays."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from engine.train.augment import NO_AUGMENTATION, PIXEL_MEAN, AugmentSettings, low_res_target, make_crop
+from engine.train.clicks import (
+    first_region,
+    next_click_training,
+    noisy_boxes,
+    random_points,
+    sample_prompt,
+    tight_boxes,
+)
+from engine.train.data import Sample, sample_from_masks
+from engine.train.losses import dice_loss, focal_loss, interaction_loss, mask_iou
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def square_sample() -> Sample:
+    image = np.full((40, 64, 3), 255, np.uint8)
+    mask = np.zeros((40, 64), bool)
+    mask[8:24, 16:48] = True
+    return sample_from_masks("square", image, [mask])
+
+
+def test_a_crop_without_augmentation_is_the_models_input() -> None:
+    crop = make_crop(
+        square_sample(), np.random.default_rng(0), size=128, frame=128, num_masks=2, settings=NO_AUGMENTATION
+    )
+    assert crop.image.shape == (128, 128, 3)
+    assert (crop.image[80:] == 0).all()
+    assert (crop.image[:80] > 0).all()
+    expected = np.zeros((32, 32), np.float32)
+    expected[4:12, 8:24] = 1
+    np.testing.assert_allclose(crop.targets[0], expected, atol=0.13)  # enlarging softens the edge
+
+
+def test_crops_follow_the_generator_and_keep_image_and_mask_together() -> None:
+    settings = AugmentSettings(colour=0, grey=0, invert=0)
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:70] = True
+    image = np.where(mask, 255, 0)[..., None].repeat(3, axis=2).astype(np.uint8)
+    sample = sample_from_masks("two-tone", image, [mask])
+    for seed in range(10):
+        crop, again = (
+            make_crop(sample, np.random.default_rng(seed), size=64, frame=128, num_masks=1, settings=settings)
+            for _ in range(2)
+        )
+        np.testing.assert_array_equal(crop.image, again.image)
+        if len(crop.targets):
+            bright = (crop.image[..., 0] > 1.0).reshape(16, 4, 16, 4).mean(axis=(1, 3))
+            assert np.abs(bright - crop.targets[0]).max() < 0.6
+            assert np.abs(bright - crop.targets[0]).mean() < 0.03
+
+
+def test_masks_too_small_or_too_large_are_dropped() -> None:
+    whole, dot = np.ones((40, 64), bool), np.zeros((40, 64), bool)
+    dot[3, 3] = True
+    sample = sample_from_masks("extremes", np.zeros((40, 64, 3), np.uint8), [whole, dot])
+    crop = make_crop(sample, np.random.default_rng(0), size=32, frame=64, num_masks=4, settings=NO_AUGMENTATION)
+    assert len(crop.targets) == 0
+
+
+def test_low_res_targets_hold_the_covered_fraction() -> None:
+    mask = np.zeros((16, 16), bool)
+    mask[:, :6] = True
+    target = low_res_target(mask, (16, 16), 32)
+    np.testing.assert_allclose(target[0, :3], [1.0, 0.5, 0.0], atol=0.01)
+    assert (target[4:] == 0).all()
+
+
+def test_pixel_mean_becomes_zero() -> None:
+    image = np.tile(PIXEL_MEAN.round().astype(np.uint8), (40, 64, 1))
+    sample = sample_from_masks("mean", image, [np.eye(40, 64) > 0])
+    crop = make_crop(sample, np.random.default_rng(0), size=64, frame=64, num_masks=1, settings=NO_AUGMENTATION)
+    assert np.abs(crop.image).max() < 0.02
+
+
+def test_random_points_lie_inside_their_region() -> None:
+    region = torch.zeros(50, 8, 8, dtype=torch.bool)
+    region[:, 2:4, 5:7] = True
+    points = random_points(region, generator())
+    cells = (points + 0.5) / 4
+    assert ((cells[:, 0] >= 5) & (cells[:, 0] <= 7)).all()
+    assert ((cells[:, 1] >= 2) & (cells[:, 1] <= 4)).all()
+    assert len(torch.unique(cells.floor(), dim=0)) == 4
+
+
+def test_the_first_click_of_a_tiny_mask_hits_its_most_covered_cell() -> None:
+    target = torch.zeros(1, 4, 4)
+    target[0, 1, 2], target[0, 1, 3] = 0.3, 0.1
+    assert first_region(target).nonzero().tolist() == [[0, 1, 2]]
+
+
+def test_boxes_are_tight_and_noise_is_bounded() -> None:
+    target = torch.zeros(200, 32, 32)
+    target[:, 8:16, 4:28] = 1
+    target[:, 8:16, 28] = 0.5
+    torch.testing.assert_close(tight_boxes(target)[0], torch.tensor([15.5, 31.5, 113.5, 63.5]))
+    moved = (noisy_boxes(target, generator()) - tight_boxes(target)).abs()
+    assert moved.max() <= 20
+    assert 4 < moved[:, 0].std() < 12
+    assert moved[:, 1].mean() < moved[:, 0].mean()
+
+
+def test_corrective_clicks_fall_on_errors_with_the_right_label() -> None:
+    target = torch.zeros(2, 8, 8)
+    target[:, :4] = 1
+    logits = torch.full((2, 8, 8), -1.0)
+    logits[0, :2] = 1  # misses rows 2 and 3
+    logits[1, :6] = 1  # adds rows 4 and 5
+    points, labels = next_click_training(logits, target, generator())
+    assert labels.tolist() == [1, 0]
+    rows = ((points[:, 1] + 0.5) / 4).floor()
+    assert 2 <= rows[0] <= 3
+    assert 4 <= rows[1] <= 5
+
+
+def test_no_error_gives_a_foreground_click() -> None:
+    target = torch.zeros(1, 8, 8)
+    target[:, 3] = 1
+    _, labels = next_click_training(target * 2 - 1, target, generator())
+    assert labels.tolist() == [1]
+
+
+def test_first_prompts_are_half_boxes() -> None:
+    target = torch.zeros(400, 8, 8)
+    target[:, 2:6, 2:6] = 1
+    _, labels, _, is_box = sample_prompt(target, generator())
+    assert 150 < int(is_box.sum()) < 250
+    assert (labels[is_box] == -1).all()
+    assert (labels[~is_box] == 1).all()
+
+
+def test_losses_by_hand() -> None:
+    logits, target = torch.zeros(1, 1, 2), torch.tensor([[[1.0, 0.0]]])
+    positive, negative = 0.25 * 0.25 * math.log(2), 0.75 * 0.25 * math.log(2)
+    assert focal_loss(logits, target).item() == pytest.approx((positive + negative) / 2)
+    assert dice_loss(logits, target).item() == pytest.approx(1 - (2 * 0.5 + 1) / (1 + 1 + 1))
+    assert mask_iou(torch.tensor([[[2.0, 2.0]]]), target).item() == 0.5
+    assert mask_iou(-torch.ones(1, 2, 2), torch.zeros(1, 2, 2)).item() == 1.0
+
+
+def test_a_half_covered_cell_is_best_answered_by_zero() -> None:
+    target = torch.full((5, 1, 1), 0.5)
+    values = torch.tensor([-1.0, -0.3, 0.0, 0.3, 1.0]).view(5, 1, 1)
+    assert focal_loss(values, target, alpha=0.5).argmin() == 2
+
+
+def test_only_the_best_candidate_learns_from_a_point_and_only_token_0_later() -> None:
+    target = torch.zeros(1, 4, 4)
+    target[0, :2] = 1
+    logits = torch.zeros(1, 4, 4, 4)
+    logits[0, 2] = (target[0] * 2 - 1) * 3
+    logits.requires_grad_()
+    scores = torch.zeros(1, 4)
+    yes, no = torch.tensor([True]), torch.tensor([False])
+    masks, _ = interaction_loss(logits, scores, target, yes, no)
+    masks.sum().backward()
+    assert logits.grad is not None
+    assert [bool(logits.grad[0, token].any()) for token in range(4)] == [False, False, True, False]
+    logits.grad = None
+    interaction_loss(logits, scores, target, no, yes)[0].sum().backward()
+    assert [bool(logits.grad[0, token].any()) for token in range(4)] == [True, False, False, False]

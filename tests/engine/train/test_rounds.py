@@ -1,0 +1,98 @@
+"""Rounds on cached embeddings and on images."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import FormatError, TrainingError
+from engine.model.fingerprint import decoder_sha256, encoder_sha256
+from engine.model.sam import Sam
+from engine.predict.embedding import EmbeddingMeta, encode
+from engine.train.data import Sample
+from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
+
+QUICK = RoundSettings(max_steps=4, minutes=None, num_images=2, num_masks=3)
+
+
+@torch.no_grad()
+def embedding_bytes(model: Sam, sample: Sample) -> bytes:
+    embedding = model.embed(model.preprocess([sample.image]))[0].numpy()
+    meta = EmbeddingMeta(
+        encoder_sha256=encoder_sha256(model),
+        image_sha256="0" * 64,
+        image_size=model.config.image_size,
+        original_size=sample.size,
+    )
+    return encode(embedding, meta)
+
+
+def round_samples(model: Sam, scenes: list[Sample]) -> list[RoundSample]:
+    return [RoundSample(embedding_bytes(model, sample), sample.size, sample.rles) for sample in scenes]
+
+
+def test_a_decoder_round_changes_the_decoder_alone(tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
+    samples = round_samples(tiny_conv_model, scenes)
+    before = decoder_sha256(tiny_conv_model)
+    trained = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path)
+    assert encoder_sha256(trained) == encoder_sha256(tiny_conv_model)
+    assert decoder_sha256(trained) != before
+    assert decoder_sha256(tiny_conv_model) == before
+    assert not trained.training
+    assert all(parameter.requires_grad for parameter in trained.parameters())
+
+
+def test_a_round_goes_on_after_a_kill_and_takes_files(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    samples = []
+    for number, sample in enumerate(scenes):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(embedding_bytes(tiny_conv_model, sample))
+        samples.append(RoundSample(path, sample.size, sample.rles))
+    whole = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "whole")
+    done: list[int] = []
+    train_decoder_round(
+        tiny_conv_model, samples, QUICK, tmp_path / "parts", lambda d, _t, _f: done.append(d), lambda: len(done) == 2
+    )
+    resumed = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "parts", lambda d, _t, _f: done.append(d))
+    assert done == [1, 2, 3, 4]
+    assert decoder_sha256(resumed) == decoder_sha256(whole)
+
+
+def test_a_full_round_trains_the_encoder_but_not_its_statistics(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    trained = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path)
+    assert encoder_sha256(trained) != encoder_sha256(tiny_conv_model)
+    statistics = {k: v for k, v in tiny_conv_model.state_dict().items() if "running" in k}
+    assert statistics
+    assert all(torch.equal(trained.state_dict()[name], value) for name, value in statistics.items())
+
+
+def test_rounds_on_nothing_or_on_foreign_embeddings_are_refused(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="no mask to train on"):
+        train_decoder_round(tiny_conv_model, [], QUICK, tmp_path)
+    samples = round_samples(tiny_conv_model, scenes)
+    with torch.no_grad():
+        next(tiny_conv_model.image_encoder.parameters()).add_(1.0)
+    with pytest.raises(TrainingError, match="embed the images with this model first"):
+        train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path)
+
+
+def test_a_mask_that_does_not_fit_its_image_is_refused(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    content = embedding_bytes(tiny_conv_model, scenes[0])
+    with pytest.raises(FormatError, match="its image is"):
+        train_decoder_round(tiny_conv_model, [RoundSample(content, (10, 10), scenes[0].rles)], QUICK, tmp_path)
+
+
+def test_the_number_of_steps_follows_the_number_of_masks() -> None:
+    plan = RoundSettings()
+    assert plan.steps_for(10) == 60
+    assert 60 < plan.steps_for(800) < 240
+    assert plan.steps_for(100_000) == 240
+    assert RoundSettings(max_steps=7).steps_for(800) == 7
