@@ -78,15 +78,15 @@ def _first_sign_in(url: str, log: Path, process: subprocess.Popen[bytes]) -> Run
     else:
         pytest.fail(f"`maskloom up` was not ready after 180 s:\n{log.read_text()}")
     text = log.read_text()
-    email, once = (re.search(rf"{what}:?\s+(\S+)", text) for what in ("[Ee]-?mail", "[Pp]assword"))
-    assert email is not None, text
-    assert once is not None, text
+    signed = re.search(r"Sign in as (\S+) with the one-time password (\S+)", text)
+    assert signed is not None, text
+    email, once = signed.groups()
     with httpx.Client(base_url=url) as http:
-        http.post("/api/session", json={"email": email[1], "password": once[1]}).raise_for_status()
-        body = {"current_password": once[1], "new_password": PASSWORD}
+        http.post("/api/session", json={"email": email, "password": once}).raise_for_status()
+        body = {"current_password": once, "new_password": PASSWORD}
         http.post("/api/session/password", json=body).raise_for_status()
         token = http.post("/api/tokens", json={"name": "tests"}).raise_for_status().json()["secret"]
-    return Running(url=url, email=email[1], password=PASSWORD, token=token)
+    return Running(url=url, email=email, password=PASSWORD, token=token)
 
 
 @pytest.fixture(scope="session")

@@ -151,8 +151,8 @@ def annotate_one(page: Page, platform: Running, dataset: Json, http: httpx.Clien
 
 def start_round(page: Page, platform: Running, dataset: Json, http: httpx.Client) -> None:
     page.goto(f"{platform.url}/datasets/{dataset['id']}/rounds")
-    page.get_by_role("button", name="Start round").first.click()
-    page.get_by_role("dialog").get_by_role("button", name="Start round").click()
+    page.get_by_role("button", name="Train a round").click()
+    page.get_by_role("dialog").get_by_role("button", name="Train", exact=True).click()
     rounds = until(
         lambda: http.get("/api/rounds", params={"dataset_id": dataset["id"]}).json(),
         lambda r: bool(r["items"]) and r["items"][0]["state"] in {"activated", "rejected", "failed"},
@@ -163,11 +163,11 @@ def start_round(page: Page, platform: Running, dataset: Json, http: httpx.Client
 
 def switch_stage(page: Page, platform: Running, dataset: Json, stage: int) -> None:
     page.goto(f"{platform.url}/datasets/{dataset['id']}/rounds")
-    page.get_by_role("button", name="Switch stage").click()
+    page.get_by_role("button", name="Switch the stage").click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_text(f"Stage {stage}").first.click()
+    dialog.get_by_role("radio", name=f"Stage {stage}").check()
     dialog.get_by_label("Reason").fill("turning the loop")
-    dialog.get_by_role("button", name="Switch").click()
+    dialog.get_by_role("button", name=f"Switch to stage {stage}").click()
     expect(dialog).to_be_hidden()
 
 
