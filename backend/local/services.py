@@ -30,9 +30,15 @@ def with_private_urls(settings: Settings, postgres: Postgres | None, redis: Loca
     return settings.model_copy(update=update)
 
 
+# Several workers share the cores of one machine. Threads that spin while they wait then cost three times what they earn
+# (docs/log.md, 2026-11-22), and numpy's products are too small to be split at all.
+POLITE_THREADS = {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def environment_of(settings: Settings) -> dict[str, str]:
     """The environment that makes a child process read these settings."""
     return {
+        **POLITE_THREADS,
         **os.environ,
         "MASKLOOM_HOME": str(settings.home),
         "DATABASE_URL": settings.database_url,
