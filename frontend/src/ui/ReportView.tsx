@@ -20,7 +20,7 @@ export function ReportView({ report }: { report: ImportReport }) {
         <Alert
           color="orange"
           icon={<IconFileAlert size={18} />}
-          title={`${plural(report.refused.length, "file")} refused`}
+          title={`${plural(report.refused.length, "entry", "entries")} refused`}
         >
           <ScrollArea.Autosize mah={260}>
             <Table highlightOnHover={false} withRowBorders={false} verticalSpacing={4} horizontalSpacing={0}>

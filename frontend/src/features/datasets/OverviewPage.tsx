@@ -105,7 +105,8 @@ function figuresOf({ counts, stage, review_mode }: Dataset) {
 }
 
 function perImage(masks: number, images: number): string {
-  return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "none yet";
+  if (masks === 0) return "none yet";
+  return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "imported or generated";
 }
 
 function NextStepCard({ dataset }: { dataset: Dataset }) {
