@@ -1,7 +1,7 @@
 /** From decoder logits to masks and back: thresholding at > 0, stability, and a stored mask as a mask prompt. */
 import type { Frames } from "./frames";
 import { forEachRun, type Runs, RunWriter } from "./runs";
-import { type Grid, upsampleColumn } from "./upsample";
+import { type Grid, gatherColumn, spreadColumn } from "./upsample";
 
 /** Probability margin of the stability score (0.5 + delta against 0.5 - delta) and the logit it stands for. */
 export const STABILITY_DELTA = 0.3;
@@ -23,9 +23,12 @@ export function rasterise(logits: Float32Array, grid: Grid): Raster {
   const column = new Float32Array(h);
   let [certain, possible] = [0, 0];
   for (let x = 0; x < w; x++) {
-    upsampleColumn(logits, grid, x, scratch, column);
+    gatherColumn(logits, grid, x, scratch);
+    // Interpolation stays between its samples: rows that read nothing possible need not be computed.
+    const [top, bottom] = possibleRows(scratch, grid);
+    spreadColumn(scratch, grid, top, bottom, column);
     let start = -1;
-    for (let y = 0; y < h; y++) {
+    for (let y = top; y < bottom; y++) {
       const logit = column[y] as number;
       if (logit > -STABILITY_LOGIT) {
         possible++;
@@ -38,9 +41,20 @@ export function rasterise(logits: Float32Array, grid: Grid): Raster {
         start = -1;
       }
     }
-    if (start >= 0) writer.add(x * h + start, x * h + h);
+    if (start >= 0) writer.add(x * h + start, x * h + bottom);
   }
   return { runs: writer.finish(), stability: possible === 0 ? 0 : certain / possible };
+}
+
+/** Output rows [top, bottom) that read a low_res value above the lower stability threshold. */
+function possibleRows(gathered: Float32Array, { reach, lowRes, y }: Grid): [number, number] {
+  let [top, bottom] = [y.length, 0];
+  for (let row = 0; row < lowRes; row++) {
+    if ((gathered[row] as number) <= -STABILITY_LOGIT) continue;
+    top = Math.min(top, reach.first[row] as number);
+    bottom = Math.max(bottom, reach.end[row] as number);
+  }
+  return [top, bottom];
 }
 
 /**

@@ -44,49 +44,59 @@ export function axis(lowRes: number, modelSize: number, input: number, output: n
 }
 
 /** The axes of an image: x along its width, y along its height. */
-export type Grid = { readonly x: Axis; readonly y: Axis; readonly lowRes: number; readonly step: number };
+export type Grid = {
+  readonly x: Axis;
+  readonly y: Axis;
+  /** Which output rows a low_res row reaches. */
+  readonly reach: { readonly first: Int32Array; readonly end: Int32Array };
+  readonly lowRes: number;
+  readonly step: number;
+};
 
 export function gridOf(frames: Frames, step = 1): Grid {
-  return {
-    x: axis(frames.lowRes, frames.modelSize, frames.input.w, frames.image.w, step),
-    y: axis(frames.lowRes, frames.modelSize, frames.input.h, frames.image.h, step),
-    lowRes: frames.lowRes,
-    step,
-  };
+  const { lowRes, modelSize, input, image } = frames;
+  const y = axis(lowRes, modelSize, input.h, image.h, step);
+  return { x: axis(lowRes, modelSize, input.w, image.w, step), y, reach: reachOf(y, lowRes), lowRes, step };
 }
 
-/** One output column, top to bottom: fills `out` (length grid.y.length); `scratch` holds lowRes values. */
-export function upsampleColumn(
-  logits: Float32Array,
-  grid: Grid,
-  column: number,
-  scratch: Float32Array,
-  out: Float32Array,
-) {
-  const { x, y, lowRes } = grid;
+/** First step of an output column: its low_res column, between low_res rows. Fills `out` (length lowRes). */
+export function gatherColumn(logits: Float32Array, { x, lowRes }: Grid, column: number, out: Float32Array): void {
   const k = column * TAPS;
-  const [a, b, c, d] = [x.index[k], x.index[k + 1], x.index[k + 2], x.index[k + 3]] as [number, number, number, number];
-  const [p, q, r, s] = [x.weight[k], x.weight[k + 1], x.weight[k + 2], x.weight[k + 3]] as [
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [a, b, c, d] = [...x.index.subarray(k, k + TAPS)] as [number, number, number, number];
+  const [p, q, r, s] = [...x.weight.subarray(k, k + TAPS)] as [number, number, number, number];
   for (let row = 0, at = 0; row < lowRes; row++, at += lowRes) {
-    scratch[row] =
+    out[row] =
       (logits[at + a] as number) * p +
       (logits[at + b] as number) * q +
       (logits[at + c] as number) * r +
       (logits[at + d] as number) * s;
   }
+}
+
+/** Second step: rows [from, to) of the output column out of its gathered low_res column. Fills `out` (length y.length). */
+export function spreadColumn(gathered: Float32Array, { y }: Grid, from: number, to: number, out: Float32Array): void {
   const { index, weight } = y;
-  for (let i = 0, t = 0; i < y.length; i++, t += TAPS) {
+  for (let i = from, t = from * TAPS; i < to; i++, t += TAPS) {
     out[i] =
-      (scratch[index[t] as number] as number) * (weight[t] as number) +
-      (scratch[index[t + 1] as number] as number) * (weight[t + 1] as number) +
-      (scratch[index[t + 2] as number] as number) * (weight[t + 2] as number) +
-      (scratch[index[t + 3] as number] as number) * (weight[t + 3] as number);
+      (gathered[index[t] as number] as number) * (weight[t] as number) +
+      (gathered[index[t + 1] as number] as number) * (weight[t + 1] as number) +
+      (gathered[index[t + 2] as number] as number) * (weight[t + 2] as number) +
+      (gathered[index[t + 3] as number] as number) * (weight[t + 3] as number);
   }
+}
+
+/** For each low_res row, the first output row that reads it and the one after the last; empty where none does. */
+function reachOf({ index, length }: Axis, lowRes: number): { first: Int32Array; end: Int32Array } {
+  const first = new Int32Array(lowRes).fill(length);
+  const end = new Int32Array(lowRes);
+  for (let i = 0; i < length; i++) {
+    for (let t = i * TAPS; t < (i + 1) * TAPS; t++) {
+      const row = index[t] as number;
+      first[row] = Math.min(first[row] as number, i);
+      end[row] = Math.max(end[row] as number, i + 1);
+    }
+  }
+  return { first, end };
 }
 
 /** All image logits, row-major (h, w). For tests and small images; masks are made column by column without it. */
@@ -96,7 +106,8 @@ export function upsample(logits: Float32Array, grid: Grid): Float32Array {
   const scratch = new Float32Array(grid.lowRes);
   const column = new Float32Array(h);
   for (let x = 0; x < w; x++) {
-    upsampleColumn(logits, grid, x, scratch, column);
+    gatherColumn(logits, grid, x, scratch);
+    spreadColumn(scratch, grid, 0, h, column);
     for (let y = 0; y < h; y++) image[y * w + x] = column[y] as number;
   }
   return image;
