@@ -2169,28 +2169,39 @@ export interface components {
          */
         RoundOptions: {
             /**
-             * Steps
-             * @description optimiser steps; 0 chooses by the number of masks
-             * @default 0
+             * Max Steps
+             * @description optimiser steps, instead of epochs
              */
-            steps?: number;
+            max_steps?: number | null;
             /**
-             * Batch Masks
-             * @description masks per step
-             * @default 16
+             * Epochs
+             * @description looks at every mask, within sensible bounds
+             * @default 4
              */
-            batch_masks?: number;
+            epochs?: number;
             /**
-             * Clicks Per Mask
-             * @description simulated interactions per mask and step
-             * @default 5
+             * Minutes
+             * @description training ends after this long in any case
+             * @default 10
              */
-            clicks_per_mask?: number;
+            minutes?: number;
             /**
              * Learning Rate
-             * @default 0.0001
+             * @default 0.0003
              */
             learning_rate?: number;
+            /**
+             * Num Images
+             * @description images per step
+             * @default 4
+             */
+            num_images?: number;
+            /**
+             * Num Masks
+             * @description masks per image and step
+             * @default 6
+             */
+            num_masks?: number;
             /**
              * Seed
              * @default 0
@@ -2430,10 +2441,11 @@ export interface components {
             mode?: components["schemas"]["RoundMode"];
             /**
              * @default {
-             *       "steps": 0,
-             *       "batch_masks": 16,
-             *       "clicks_per_mask": 5,
-             *       "learning_rate": 0.0001,
+             *       "epochs": 4,
+             *       "minutes": 10,
+             *       "learning_rate": 0.0003,
+             *       "num_images": 4,
+             *       "num_masks": 6,
              *       "seed": 0,
              *       "include_generated": false,
              *       "max_eval_masks": 400,

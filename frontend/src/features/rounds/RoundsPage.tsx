@@ -25,6 +25,9 @@ export function RoundsPage() {
   const { data: dataset } = useQuery(datasetQuery(datasetId));
   const rounds = useQuery(roundsQuery(datasetId));
   const insights = useQuery(insightsQuery(datasetId));
+  const plotted = (insights.data?.rounds ?? []).filter(
+    (round) => round.miou_5 !== null || round.seconds_per_mask !== null,
+  );
   const newestFirst = [...(rounds.data ?? [])].sort((a, b) => b.number - a.number);
   const running = newestFirst.find((round) => isRunning(round.state));
   const newest = newestFirst.find((round) => round.state === "activated");
@@ -39,9 +42,9 @@ export function RoundsPage() {
       <Stack gap="lg">
         <StagePanel datasetId={datasetId} />
         <Generations datasetId={datasetId} stage={dataset?.stage ?? 1} />
-        {(insights.data?.rounds.length ?? 0) > 0 && (
+        {plotted.length > 0 && (
           <Suspense fallback={<Skeleton h={230} />}>
-            <RoundPlots rounds={insights.data?.rounds ?? []} />
+            <RoundPlots rounds={plotted} />
           </Suspense>
         )}
         <section>

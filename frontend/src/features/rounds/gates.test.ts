@@ -13,6 +13,7 @@ test("a gate on a value that has to fall shows how far above it is", () => {
 });
 
 test("figures", () => {
+  expect(gateText({ value: 1, threshold: 0, holds: false })).toBe("");
   expect(gateText({ value: 2, threshold: 5, holds: false })).toBe("2 / 5");
   expect(gateText({ value: 0.0151, threshold: 0.01, holds: false })).toBe("0.015 / 0.010");
 });

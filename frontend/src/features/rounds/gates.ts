@@ -5,7 +5,9 @@ type Figures = Pick<StageGate, "value" | "threshold" | "holds">;
 
 const short = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(3));
 
+/** Empty for a gate that is a plain yes or no. */
 export function gateText({ value, threshold }: Figures): string {
+  if (threshold <= 0) return "";
   return `${value == null ? "–" : short(value)} / ${short(threshold)}`;
 }
 
