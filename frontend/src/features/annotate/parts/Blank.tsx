@@ -51,6 +51,7 @@ export function Blank({ datasetId }: { datasetId: string }) {
   const session = useSession();
   const phase = useSessionState((s) => s.phase);
   const error = useSessionState((s) => s.error);
+  const task = useSessionState((s) => s.task);
   return (
     <div className={classes.blank} data-testid={`annotate-${phase}`}>
       {phase === "loading" && (
@@ -79,6 +80,11 @@ export function Blank({ datasetId }: { datasetId: string }) {
       {phase === "failed" && (
         <div style={{ maxWidth: 480 }}>
           <ErrorNotice error={error} title="No image could be opened" retry={() => void session.open(null)} />
+          {task && (
+            <Button mt="sm" variant="default" onClick={() => void session.finish(true)}>
+              Skip {task.image.file_name}
+            </Button>
+          )}
         </div>
       )}
     </div>

@@ -1,7 +1,4 @@
-/**
- * One annotator at work on one dataset: leases images, opens them in the editor, has drafts decoded and masks saved, and moves on.
- * The page shows `store` and calls the methods; nothing here knows React.
- */
+/** One annotator at work on one dataset: leases images, opens them, has drafts decoded and masks saved, moves on. Knows no React. */
 import { createStore } from "zustand/vanilla";
 import { messageOf } from "../../../api/problem";
 import type { Task } from "../../../api/types";
@@ -77,10 +74,12 @@ export class AnnotateSession {
     // Until the next image is here, nothing may be drawn on the old one.
     this.editor.locked = true;
     this.set(betweenImages(this.state));
+    let leased: Task | null = null;
     try {
       const saving = await this.startSaving();
       const waiting = await saving.queue.pending();
       const task = await leaseTask(this.options.datasetId, imageId);
+      leased = task;
       if (this.disposed) return;
       if (!task) return this.set({ phase: "nothing_left" });
       this.set({ task, model: task.model });
@@ -90,7 +89,7 @@ export class AnnotateSession {
       if (this.disposed) return this.tab.release();
       this.begin(task, withKeptDraft(this.options.userId, task.image.id, saving.docOf(task, waiting)), image);
     } catch (error) {
-      this.set({ phase: "failed", error });
+      this.set({ phase: "failed", error, task: leased });
     }
   }
 
@@ -128,7 +127,8 @@ export class AnnotateSession {
   /** Done with the image (or not for us): saves what waits, tells the server, opens the next. */
   async finish(skipped: boolean): Promise<void> {
     const { task, phase } = this.state;
-    if (!task || !this.saving || phase !== "working") return;
+    // An image that cannot be opened can still be skipped.
+    if (!task || !this.saving || !(phase === "working" || (phase === "failed" && skipped))) return;
     if (isTouched(this.editor.doc.draft)) {
       return this.options.notify(
         "One mask is still open: accept it with Enter or clear it with Esc, then go on.",
@@ -138,7 +138,7 @@ export class AnnotateSession {
     this.set({ phase: "finishing" });
     try {
       if (!(await this.saving.queue.drained(task.image.id))) {
-        this.set({ phase: "working" });
+        this.set({ phase });
         return this.options.notify(
           "Some masks of this image are not saved yet. Go on once they are; nothing is lost.",
           "error",
@@ -146,7 +146,7 @@ export class AnnotateSession {
       }
       await completeTask(task.id, skipped, Math.round(this.clock.totalSeconds * 10) / 10);
     } catch (error) {
-      this.set({ phase: "working" });
+      this.set({ phase });
       return this.options.notify(messageOf(error), "error");
     }
     await this.open(null);
