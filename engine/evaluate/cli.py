@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from engine.console import fail_clearly, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,20 +28,19 @@ def evaluate(
     clicks: Annotated[list[int] | None, typer.Option(help="mIoU after this many clicks; repeat for more.")] = None,
     noc: Annotated[bool, typer.Option(help="Also count the clicks needed for IoU 0.85.")] = True,
     grabcut: Annotated[bool, typer.Option("--grabcut", help="Also measure cv2.grabCut from the same boxes.")] = False,
-    limit: Annotated[int | None, typer.Option(help="Use only the first images.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Use only the first images.", min=1)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON, per-image values too.")] = False,
 ) -> None:
     """Measure a model by simulated clicks and boxes."""
-    from engine.errors import EngineError
-    from engine.evaluate.clicks import evaluate as run_evaluation
-    from engine.model.registry import load
-    from engine.train.data import CocoDataset
+    with fail_clearly():
+        from engine.evaluate.clicks import evaluate as run_evaluation
+        from engine.model.registry import load
+        from engine.train.data import CocoDataset
 
-    try:
         sam = load(model)
         dataset = CocoDataset(data)
         for problem in dataset.problems:
-            typer.echo(problem, err=True)
+            stderr.print(problem, markup=False, soft_wrap=True)
         with _progress_bar() as progress:
             report = run_evaluation(
                 sam,
@@ -50,11 +50,8 @@ def evaluate(
                 grabcut=grabcut,
                 progress=progress,
             )
-    except EngineError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(1) from error
     if as_json:
-        typer.echo(json.dumps(report.to_dict()))
+        print_json({"model": model, **report.to_dict()})
     else:
         _print_table(report)
 
@@ -62,17 +59,14 @@ def evaluate(
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, where it does not mix with `--json`."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(console=stderr, disable=not stderr.is_terminal, transient=True) as bar:
         task = bar.add_task("evaluating", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _print_table(report: ClickReport) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=f"{report.num_masks} masks on {len(report.images)} images")
@@ -81,4 +75,4 @@ def _print_table(report: ClickReport) -> None:
     for name, value in report.figures().items():
         label = LABELS.get(name, f"mIoU after {name.removeprefix('miou_')} click(s)")
         table.add_row(label, f"{value:.3f}")
-    Console().print(table)
+    stdout.print(table)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.console import fail_clearly, print_json, stderr, stdout
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engine.model.config import ModelConfig
     from engine.model.sam import Sam
     from engine.train.batches import MixedSource
-    from engine.train.loop import TrainResult, TrainSettings
+    from engine.train.loop import Progress, TrainResult, TrainSettings
 
 LOG_EVERY_STEPS = 20
 
@@ -24,39 +31,40 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Number of steps, instead of or beside --minutes.")] = None,
     scenes: Annotated[int, typer.Option(help="Generated scenes to train on as well.")] = 0,
     scenes_weight: Annotated[float, typer.Option(help="Weight of the generated scenes' draws.")] = 1.0,
-    model: Annotated[str, typer.Option(help="Weights to start from, or the name of a model to train from nothing.")] = (
+    model: Annotated[str, typer.Option(help="Weights to start from, or with --from-scratch a description's name.")] = (
         "maskloom-s"
     ),
     from_scratch: Annotated[bool, typer.Option(help="Start from random weights of --model's description.")] = False,
-    small_until: Annotated[float, typer.Option(help="Fraction of the run spent on half-size crops.")] = 0.7,
+    small_until: Annotated[float, typer.Option(help="Fraction of the run spent on crops below full size.")] = 0.7,
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     shards: Annotated[int, typer.Option(help="Split batches over this many threads, torch's own being 1 then.")] = 1,
     resume: Annotated[bool, typer.Option(help="Continue the run in --out; without it, --out must be new.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
-    """Train a promptable segmentation model."""
-    import torch
+    """Train a promptable segmentation model. Ctrl-C writes a checkpoint and stops."""
+    with fail_clearly():
+        import torch
 
-    from engine.errors import EngineError, TrainingError
-    from engine.model.checkpoint import save_model
-    from engine.train.scenes import SceneDataset
+        from engine.errors import TrainingError
+        from engine.model.checkpoint import save_model
 
-    if shards > 1:
-        torch.set_num_threads(1)
-    try:
         if not resume and (out / "last.pt").exists():
             raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
+        if shards > 1:
+            torch.set_num_threads(1)
         sam = _start_model(model, from_scratch, seed)
-        source = _source(data, SceneDataset(scenes, seed=seed) if scenes else None, scenes_weight)
-        settings = _settings(sam.config.image_size, minutes, steps, small_until, learning_rate, seed, shards)
+        source = _source(data, scenes, scenes_weight, seed)
+        settings = _settings(sam.config, minutes, steps, small_until, learning_rate, seed, shards)
         result = _run(settings, sam, source, out)
         path = out / f"{sam.config.name}.safetensors"
-        save_model(result.model, path, {"steps": str(result.steps), "data": ", ".join(data), "seed": str(seed)})
-    except EngineError as error:
-        typer.echo(f"Error: {error}", err=True)
-        raise typer.Exit(1) from error
-    state = "finished" if result.finished else "stopped; add --resume to go on"
-    typer.echo(f"{state}: {result.steps} steps in {result.elapsed_s / 60:.1f} min -> {path}")
+        save_model(result.model, path, {"steps": result.steps, "data": data, "scenes": scenes, "seed": seed})
+    if as_json:
+        facts = {"weights": str(path), "steps": result.steps, "seconds": result.elapsed_s, "finished": result.finished}
+        print_json({**facts, **result.figures})
+    else:
+        state = "Finished" if result.finished else "Stopped (add --resume to go on)"
+        stdout.print(f"{state}: {result.steps} steps in {result.elapsed_s / 60:.1f} min, {path}", soft_wrap=True)
 
 
 def _start_model(name: str, from_scratch: bool, seed: int) -> Sam:
@@ -75,7 +83,7 @@ def _start_model(name: str, from_scratch: bool, seed: int) -> Sam:
     return sam
 
 
-def _source(data: list[str], scenes: object, scenes_weight: float) -> MixedSource:
+def _source(data: list[str], scenes: int, scenes_weight: float, seed: int) -> MixedSource:
     """Read every folder of `data` ("FOLDER" or "FOLDER:WEIGHT"); problems are told, not fatal."""
     from engine.train.batches import MixedSource
     from engine.train.data import CocoDataset, SampleSource
@@ -85,21 +93,21 @@ def _source(data: list[str], scenes: object, scenes_weight: float) -> MixedSourc
     weights: list[float] = []
     for entry in data:
         folder, _, weight = entry.rpartition(":")
-        if not folder or not _is_number(weight):
+        if not folder or not _is_positive(weight):
             folder, weight = entry, "1"
         dataset = CocoDataset(folder)
         for problem in dataset.problems:
-            typer.echo(f"{folder}: {problem}", err=True)
-        typer.echo(f"{folder}: {len(dataset)} images, {sum(len(s.rles) for s in dataset)} masks")
+            stderr.print(f"{folder}: {problem}", markup=False, soft_wrap=True)
+        stderr.print(f"{folder}: {len(dataset)} images, {sum(len(sample.rles) for sample in dataset)} masks")
         sources.append(dataset)
         weights.append(float(weight))
-    if isinstance(scenes, SceneDataset):
-        sources.append(scenes)
+    if scenes:
+        sources.append(SceneDataset(scenes, seed=seed))
         weights.append(scenes_weight)
     return MixedSource(sources, weights)
 
 
-def _is_number(text: str) -> bool:
+def _is_positive(text: str) -> bool:
     try:
         return float(text) > 0
     except ValueError:
@@ -107,7 +115,7 @@ def _is_number(text: str) -> bool:
 
 
 def _settings(
-    frame: int,
+    config: ModelConfig,
     minutes: float | None,
     steps: int | None,
     small_until: float,
@@ -115,62 +123,82 @@ def _settings(
     seed: int,
     shards: int,
 ) -> TrainSettings:
+    """The schedule of the default model: crops of 3/8, then 1/2 of the frame, then whole frames."""
     from engine.train.batches import BatchSize
     from engine.train.interaction import InteractionSettings
     from engine.train.loop import Phase, TrainSettings
 
+    frame = config.image_size
     # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call.
     first = InteractionSettings(length_weights=(4.0, 1.0))
     early = InteractionSettings(length_weights=(3.0, 2.0, 1.0))
     late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
+    whole = Phase(until=1.0, batch=BatchSize(frame, 4, 6), interaction=late)
+    if config.encoder.kind == "vit" or small_until <= 0:  # its position embeddings have one size
+        phases: tuple[Phase, ...] = (whole,)
+    else:
+        phases = (
+            Phase(until=small_until * 0.5, batch=BatchSize(_crop(frame * 3 // 8), 12, 3), interaction=first),
+            Phase(until=small_until, batch=BatchSize(_crop(frame // 2), 10, 3), interaction=early),
+            whole,
+        )
     return TrainSettings(
         seed=seed,
         minutes=minutes,
         max_steps=steps,
         learning_rate=learning_rate,
-        shards=shards,
         warmup_steps=80,
-        phases=(
-            Phase(until=small_until * 0.5, batch=BatchSize(frame * 3 // 8, 12, 3), interaction=first),
-            Phase(until=small_until, batch=BatchSize(frame // 2, 10, 3), interaction=early),
-            Phase(until=1.0, batch=BatchSize(frame, 4, 6), interaction=late),
-        ),
+        shards=shards,
+        phases=phases,
     )
 
 
-def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path) -> TrainResult:
-    """Train with a progress bar on a terminal, plain lines elsewhere; Ctrl-C writes a checkpoint and stops."""
-    import signal
+def _crop(side: int) -> int:
+    """The next size that the encoder's coarsest stride, 32, divides."""
+    return -(-side // 32) * 32
 
+
+def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path) -> TrainResult:
     import cv2
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from engine.train.augment import AugmentSettings
     from engine.train.batches import ImageBatches
     from engine.train.loop import train as run_training
 
-    batches = ImageBatches(
-        source, frame=sam.config.image_size, patch_size=sam.config.patch_size, augment=AugmentSettings()
-    )
     cv2.setNumThreads(1)  # crops are made beside the training step; more threads would take its cores
-    stop_asked: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: stop_asked.append(number))
-    console = Console()
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    config = sam.config
+    batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=AugmentSettings())
+    with _stop_on_interrupt() as should_stop, _progress() as progress:
+        return run_training(settings, sam, batches, out, progress, should_stop)
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Ask whether Ctrl-C was pressed, instead of being thrown out in the middle of a step."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
     try:
-        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-            task = bar.add_task("training", total=None)
-
-            def report(done: int, total: int, figures: dict[str, float]) -> None:
-                line = _figures_line(figures)
-                bar.update(task, completed=done, total=total, description=line)
-                if not console.is_terminal and int(figures["step"]) % LOG_EVERY_STEPS == 0:
-                    typer.echo(f"{done}/{total} {line}")
-
-            return run_training(settings, sam, batches, out, report, lambda: bool(stop_asked))
+        yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar on a terminal, plain lines elsewhere; both on standard error."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as bar:
+        task = bar.add_task("training", total=None)
+
+        def report(done: int, total: int, figures: dict[str, float]) -> None:
+            line = _figures_line(figures)
+            bar.update(task, completed=done, total=total, description=line)
+            if not stderr.is_terminal and int(figures["step"]) % LOG_EVERY_STEPS == 0:
+                typer.echo(f"{done}/{total} {line}", err=True)
+
+        yield report
 
 
 def _figures_line(figures: dict[str, float]) -> str:

@@ -87,9 +87,9 @@ def interact(
     """Simulate annotators on N masks and sum the losses of every decoder call.
 
     `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); `offset` in cells as in `prepare`.
-    The loss is the mean over masks and calls. The single-mask token learns from boxes and from every later call, the
-    three candidates from the first prompt: the tokens that answer these prompts when the model is used. For crops
-    smaller than the model's input, call it within `grid_of`.
+    The loss is the mean over masks and calls. The three candidates learn from the first prompt; the single-mask token
+    from every call (in the paper from all but the first: here it must also answer boxes, and it learns much sooner).
+    For crops smaller than the model's input, call it within `grid_of`.
     """
     features = prepare(model, embeddings, offset)
     shift = torch.tensor(offset, dtype=torch.float32) * model.config.patch_size
@@ -108,8 +108,7 @@ def interact(
         logits, predicted = logits.float(), predicted.float()
         everyone = torch.ones_like(is_box)
         first = call == 0
-        use_candidates, use_single = (everyone, is_box) if first else (~everyone, everyone)
-        masks, scores = interaction_loss(logits, predicted, targets, use_candidates, use_single)
+        masks, scores = interaction_loss(logits, predicted, targets, everyone if first else ~everyone, everyone)
         losses.append((masks + settings.iou_weight * scores).mean())
         previous = carried_mask(logits.detach(), predicted.detach(), ~is_box if first else ~everyone)
         ious.append(float(mask_iou(previous[:, 0], targets).mean()))

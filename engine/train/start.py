@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from engine.model.transformer import Attention
+
 if TYPE_CHECKING:
     from engine.model.sam import Sam
 
@@ -25,16 +27,14 @@ UPSCALING_GAIN = 2.0
 def start_decoder(model: Sam) -> None:
     """Rescale the fresh decoder of `model` in place."""
     decoder = model.mask_decoder
-    attentions = [decoder.transformer.final_attn_token_to_image]
-    for layer in decoder.transformer.layers:
-        attentions += [layer.cross_attn_token_to_image, layer.cross_attn_image_to_token]
-    for attention in attentions:
-        attention.q_proj.weight.mul_(QUERY_GAIN)
-        attention.k_proj.weight.copy_(attention.q_proj.weight)
-        attention.v_proj.weight.mul_(VALUE_GAIN)
-        attention.out_proj.weight.mul_(VALUE_GAIN)
-    for hypernetwork in decoder.output_hypernetworks_mlps:
-        for linear in hypernetwork.layers:
+    for name, attention in decoder.transformer.named_modules():
+        if isinstance(attention, Attention) and not name.endswith("self_attn"):
+            attention.q_proj.weight.mul_(QUERY_GAIN)
+            attention.k_proj.weight.copy_(attention.q_proj.weight)
+            attention.v_proj.weight.mul_(VALUE_GAIN)
+            attention.out_proj.weight.mul_(VALUE_GAIN)
+    for linear in decoder.output_hypernetworks_mlps.modules():
+        if isinstance(linear, torch.nn.Linear):
             linear.weight.mul_(HYPERNETWORK_GAIN)
     for module in decoder.output_upscaling:
         if isinstance(module, torch.nn.ConvTranspose2d):
