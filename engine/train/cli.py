@@ -129,9 +129,10 @@ def _settings(
     from engine.train.loop import Phase, TrainSettings
 
     frame = config.image_size
-    # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call.
-    first = InteractionSettings(length_weights=(4.0, 1.0))
-    early = InteractionSettings(length_weights=(3.0, 2.0, 1.0))
+    # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call; and
+    # a fresh model finds objects sooner where dice weighs more. The last phase is the paper's 20 : 1.
+    first = InteractionSettings(length_weights=(2.0, 1.0), focal_weight=5.0)
+    early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=5.0)
     late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
     whole = Phase(until=1.0, batch=BatchSize(frame, 4, 6), interaction=late)
     if config.encoder.kind == "vit" or small_until <= 0:  # its position embeddings have one size

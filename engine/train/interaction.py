@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.train.clicks import next_click_training, sample_prompt
-from engine.train.losses import interaction_loss, mask_iou
+from engine.train.losses import FOCAL_WEIGHT, interaction_loss, mask_iou
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ class InteractionSettings:
 
     `length_weights[i]` is the probability (up to a factor) of i + 1 decoder calls for a mask. The paper makes 11; far
     fewer fit a CPU. `no_click` is the chance that a later call gets no new point, only the mask fed back, and
-    `no_mask` that it gets the points but not the mask.
+    `no_mask` that it gets the points but not the mask. `focal_weight` is against a dice weight of 1.
     """
 
     length_weights: tuple[float, ...] = (2.0, 2.0, 2.0, 1.5, 1.0, 1.0)
@@ -40,6 +40,7 @@ class InteractionSettings:
     no_click: float = 0.1
     no_mask: float = 0.1
     iou_weight: float = 1.0
+    focal_weight: float = FOCAL_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,14 @@ def interact(
         logits, predicted = logits.float(), predicted.float()
         everyone = torch.ones_like(is_box)
         first = call == 0
-        masks, scores = interaction_loss(logits, predicted, targets, everyone if first else ~everyone, everyone)
+        masks, scores = interaction_loss(
+            logits,
+            predicted,
+            targets,
+            use_candidates=everyone if first else ~everyone,
+            use_single=everyone,
+            focal_weight=settings.focal_weight,
+        )
         losses.append((masks + settings.iou_weight * scores).mean())
         previous = carried_mask(logits.detach(), predicted.detach(), ~is_box if first else ~everyone)
         ious.append(float(mask_iou(previous[:, 0], targets).mean()))

@@ -70,7 +70,7 @@ class TrainSettings:
     warmup_steps: int = 250
     final_lr: float = 0.01
     grad_clip: float = 1.0
-    ema_decay: float = 0.999
+    ema_decay: float = 0.997
     bf16: bool = True
     freeze_batchnorm: bool = False
     shards: int = 1

@@ -32,9 +32,9 @@ def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return 1 - (2 * overlap + 1) / (total + 1)
 
 
-def mask_loss(logits: Tensor, targets: Tensor) -> Tensor:
+def mask_loss(logits: Tensor, targets: Tensor, *, focal_weight: float = FOCAL_WEIGHT) -> Tensor:
     """20 * focal + dice: (..., H, W) -> (...)."""
-    return FOCAL_WEIGHT * focal_loss(logits, targets) + DICE_WEIGHT * dice_loss(logits, targets)
+    return focal_weight * focal_loss(logits, targets) + DICE_WEIGHT * dice_loss(logits, targets)
 
 
 def mask_iou(logits: Tensor, targets: Tensor) -> Tensor:
@@ -47,7 +47,13 @@ def mask_iou(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def interaction_loss(
-    logits: Tensor, iou_predictions: Tensor, targets: Tensor, use_candidates: Tensor, use_single: Tensor
+    logits: Tensor,
+    iou_predictions: Tensor,
+    targets: Tensor,
+    use_candidates: Tensor,
+    use_single: Tensor,
+    *,
+    focal_weight: float = FOCAL_WEIGHT,
 ) -> tuple[Tensor, Tensor]:
     """Loss of one decoder call.
 
@@ -56,7 +62,7 @@ def interaction_loss(
     -> (mask loss (N,), IoU loss (N,)). The IoU head is trained on the masks that the mask loss trains, and on all
     candidates, since they are ranked by it.
     """
-    per_token = mask_loss(logits, targets[:, None].expand_as(logits))
+    per_token = mask_loss(logits, targets[:, None].expand_as(logits), focal_weight=focal_weight)
     least = per_token[:, 1:].min(dim=1).values
     masks = least * use_candidates + per_token[:, 0] * use_single
     errors = (iou_predictions - mask_iou(logits, targets[:, None].expand_as(logits))).square()
