@@ -34,6 +34,7 @@ class Outcome:
     duplicates: int = 0
     masks: int = 0
     refused: list[Refused] = field(default_factory=list)
+    taken: set[uuid.UUID] = field(default_factory=set)
 
     def as_result(self) -> dict[str, Any]:
         """The job's result."""
@@ -88,7 +89,7 @@ def _import_image(ctx: JobContext, dataset_id: uuid.UUID, item: Item, outcome: O
     with ctx.transaction() as session:
         known = intake.find_duplicate(session, dataset_id, source_sha256, source_sha256)
     if known is not None:
-        _count_known(ctx, known, item, outcome)
+        _count_known(ctx, known, outcome)
         return
     try:
         decoded = decode(data, ctx.settings.max_pixels)
@@ -103,12 +104,14 @@ def _import_image(ctx: JobContext, dataset_id: uuid.UUID, item: Item, outcome: O
         outcome.duplicates += 1
     else:
         outcome.accepted += 1
+        outcome.taken.add(image.id)
 
 
-def _count_known(ctx: JobContext, known: Image, item: Item, outcome: Outcome) -> None:
-    """An image that an earlier attempt at this very job took in is not a duplicate."""
-    if known.import_job_id == ctx.job_id and known.file_name == item.name:
+def _count_known(ctx: JobContext, known: Image, outcome: Outcome) -> None:
+    """An image that an earlier attempt at this very job took in is not a duplicate the first time it is met."""
+    if known.import_job_id == ctx.job_id and known.id not in outcome.taken:
         outcome.accepted += 1
+        outcome.taken.add(known.id)
     else:
         outcome.duplicates += 1
 

@@ -71,13 +71,14 @@ def test_good_images_go_in_while_bad_ones_are_named(runtime: Runtime, login: Log
     files = {
         "good.png": good,
         "again.png": good,
+        "same-name.zip": zipped({"good.png": good}),
         "photo.jpg": images.jpeg(2),
         "cut.png": images.png(3)[:-200],
         "letter.txt": b"not an image",
         "empty.png": b"",
     }
     result = import_result(admin, run_jobs, dataset.id, files)
-    assert (result["accepted"], result["duplicates"]) == (2, 1)
+    assert (result["accepted"], result["duplicates"]) == (2, 2)
     refused = {line["name"]: line["reason"] for line in result["refused"]}
     assert set(refused) == {"cut.png", "letter.txt", "empty.png"}
     assert "damaged or cut off" in refused["cut.png"]
