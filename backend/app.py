@@ -48,6 +48,9 @@ ROUTERS = (
     activity_router,
 )
 
+# Routes that take files of any size: they check who asks before they read, and stream to disk.
+STREAMED = ("/api/datasets/{dataset_id}/imports", "/api/models")
+
 
 def create_app(settings: Settings | None = None, runtime: Runtime | None = None) -> FastAPI:
     """The application. A `runtime` given from outside is the caller's to close."""
@@ -77,7 +80,7 @@ def create_app(settings: Settings | None = None, runtime: Runtime | None = None)
         redoc_url=None,
     )
     install_error_handlers(app)
-    install_middleware(app)
+    install_middleware(app, STREAMED)
     app.include_router(health_router)
     for router in ROUTERS:
         app.include_router(router)

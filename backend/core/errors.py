@@ -13,7 +13,8 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 logger = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "http_error")
         return problem(error.status_code, error.detail, error.detail, code, headers=error.headers)
 
     def on_lost_database(_: Request, error: Exception) -> JSONResponse:
@@ -175,6 +176,22 @@ def install_error_handlers(app: FastAPI) -> None:
 
     app.add_exception_handler(OperationalError, on_lost_database)
     app.add_exception_handler(InterfaceError, on_lost_database)
+    app.add_exception_handler(PoolTimeoutError, on_lost_database)  # every connection of the pool is in use
+
+    @app.exception_handler(DataError)
+    def on_unstorable(_: Request, error: DataError) -> JSONResponse:
+        logger.warning("a value that the database cannot hold was refused: %s", error.orig)
+        detail = (
+            "A text holds a character that cannot be stored (NUL), or a number is too large. Change it, then retry."
+        )
+        return problem(422, Invalid.title, detail, Invalid.code)
+
+    @app.exception_handler(IntegrityError)
+    def on_collision(request: Request, error: IntegrityError) -> JSONResponse:
+        # Services look before they write; only a write at the same moment gets past that.
+        logger.warning("two writes met in %s %s: %s", request.method, request.url.path, error.orig)
+        detail = "Somebody else changed the same thing at this very moment. Look at it again, then try again."
+        return problem(409, Conflict.title, detail, Conflict.code)
 
     @app.exception_handler(Exception)
     def on_unexpected(request: Request, error: Exception) -> JSONResponse:

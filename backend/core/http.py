@@ -1,17 +1,22 @@
-"""What every HTTP answer carries: isolation and security headers, and its place in the metrics.
+"""What holds for every HTTP exchange: isolation and security headers, a limit on bodies, its place in the metrics.
 
 Threads in WASM need `SharedArrayBuffer`, which browsers give only to pages that are cross-origin isolated; so the
 backend itself sends the three headers on everything.
 """
 
+import re
 import time
+from collections.abc import Iterable
 
-from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
+from fastapi import FastAPI, HTTPException
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core import telemetry
+from backend.core.errors import problem
 
+# Far above the largest mask that a page may send, far below what hurts the process.
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
 _POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -73,6 +78,41 @@ class HeadersAndMetrics:
             telemetry.REQUEST_SECONDS.labels(scope["method"], route).observe(time.perf_counter() - started)
 
 
-def install_middleware(app: FastAPI) -> None:
-    """Adds the headers and the metrics to every answer."""
+class LimitedBodies:
+    """Refuses bodies that are larger than any answer needs, before they fill the memory or the disk.
+
+    The framework reads a body before it asks who sent it. Routes that check first and stream their body to disk by
+    themselves are `streamed`: path templates, as the routes have them.
+    """
+
+    def __init__(self, app: ASGIApp, streamed: Iterable[str] = ()) -> None:
+        self.app = app
+        patterns = (re.sub(r"\{[^}]*\}", "[^/]+", template) for template in streamed)
+        self._streamed = re.compile("|".join(patterns) or r"(?!)")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self._streamed.fullmatch(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        detail = f"The request is larger than {LARGEST_BODY_BYTES // 2**20} MiB. Send less at once."
+        claimed = Headers(scope=scope).get("content-length", "")
+        if claimed.isascii() and claimed.isdigit() and (len(claimed) > 19 or int(claimed) > LARGEST_BODY_BYTES):
+            await problem(413, "Too large", detail, "too_large")(scope, receive, send)
+            return
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > LARGEST_BODY_BYTES:
+                raise HTTPException(413, detail)
+            return message
+
+        await self.app(scope, limited, send)
+
+
+def install_middleware(app: FastAPI, streamed: Iterable[str] = ()) -> None:
+    """Adds the headers and the metrics to every answer, and the limit to every body but those of `streamed` routes."""
+    app.add_middleware(LimitedBodies, streamed=tuple(streamed))
     app.add_middleware(HeadersAndMetrics)

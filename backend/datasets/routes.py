@@ -114,7 +114,7 @@ async def upload_files(dataset_id: uuid.UUID, user_id: AdminUploader, request: R
     `result` is `{accepted, duplicates, masks, refused: [{name, reason}]}`.
     """
     await run_in_threadpool(_check_dataset, runtime, dataset_id)
-    upload = await receive(request, runtime.settings)
+    upload, _ = await receive(request, runtime.settings)
     return await run_in_threadpool(_request_upload, runtime, dataset_id, upload, user_id)
 
 

@@ -84,12 +84,16 @@ def allowed_folder(path: str, settings: Settings) -> Path:
             "No server folder may be imported from. Set MASKLOOM_IMPORT_ROOTS to the folders that may be, then restart."
         )
     roots = [root.expanduser().resolve() for root in settings.import_roots]
-    folder = Path(path).expanduser()
-    folder = (folder if folder.is_absolute() else roots[0] / folder).resolve()
+    try:
+        folder = Path(path).expanduser()
+        folder = (folder if folder.is_absolute() else roots[0] / folder).resolve()
+        is_folder = folder.is_dir()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise Invalid(f"This cannot be the path of a folder on the server ({error}).") from None
     if not any(folder.is_relative_to(root) for root in roots):
         allowed = ", ".join(str(root) for root in roots)
         raise Invalid(f"Only folders below these may be imported: {allowed}.")
-    if not folder.is_dir():
+    if not is_folder:
         raise Invalid(f"There is no folder {folder} on the server.")
     return folder
 

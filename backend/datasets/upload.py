@@ -1,13 +1,13 @@
 """Receiving a multipart upload straight into the quarantine: memory stays flat, however large the files are."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from backend.core.errors import Invalid
+from backend.core.errors import Invalid, TooLarge
 from backend.datasets.quarantine import Upload, check_space
 from backend.settings import MEBIBYTE, Settings
 
@@ -15,14 +15,24 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 _WRITE_BYTES = 4 * MEBIBYTE
+_FIELD_BYTES = 4096
+
+
+class Received(NamedTuple):
+    """An upload in the quarantine, and the form's fields that are not files."""
+
+    upload: str
+    fields: dict[str, str]
 
 
 class _Receiver:
-    """Sorts the parser's callbacks into files. Fields that are not files are ignored."""
+    """Sorts the parser's callbacks into files and short text fields."""
 
     def __init__(self, upload: Upload, boundary: bytes) -> None:
         self.upload = upload
+        self.fields: dict[str, str] = {}
         self.ended = False
+        self._field = ""
         self._name = b""
         self._value = b""
         self._headers: dict[bytes, bytes] = {}
@@ -58,6 +68,7 @@ class _Receiver:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         name = options.get(b"filename")
         self._in_file = bool(name)
+        self._field = "" if name else options.get(b"name", b"").decode("utf-8", errors="replace")
         if name:
             self.upload.begin_file(name.decode("utf-8", errors="replace"))
 
@@ -66,10 +77,17 @@ class _Receiver:
             self._buffer += data[start:end]
             if len(self._buffer) >= _WRITE_BYTES:
                 self._flush()
+        elif self._field:
+            self._buffer += data[start:end]
+            if len(self._buffer) > _FIELD_BYTES:
+                raise TooLarge(f"The field {self._field!r} of this upload is too long. Send files with a file name.")
 
     def _part_end(self) -> None:
         if self._in_file:
             self._flush()
+        elif self._field:
+            self.fields[self._field] = self._buffer.decode("utf-8", errors="replace")
+            self._buffer.clear()
         self._in_file = False
 
     def _flush(self) -> None:
@@ -81,12 +99,12 @@ class _Receiver:
         self.ended = True
 
 
-async def receive(request: Request, settings: Settings) -> str:
-    """Streams the request's files into the quarantine; returns the upload's name. Nothing stays when it fails."""
+async def receive(request: Request, settings: Settings) -> Received:
+    """Streams the request's files into the quarantine. Nothing stays when it fails."""
     media_type, options = parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary:
-        raise Invalid("Send the files as multipart/form-data, in a field called 'files'.")
+        raise Invalid("Send files as multipart/form-data, each with a file name.")
     claimed = request.headers.get("content-length", "")
     check_space(settings, int(claimed) if claimed.isdigit() else 0)
     upload = await run_in_threadpool(Upload, settings)
@@ -98,8 +116,8 @@ async def receive(request: Request, settings: Settings) -> str:
         if not receiver.ended:
             raise Invalid("The upload broke off. Send it again.")
         if len(upload) == 0:
-            raise Invalid("There is no file in this upload. Choose images, a .zip, or a COCO .json.")
-        return await run_in_threadpool(upload.finish)
+            raise Invalid("There is no file in this upload. Choose one, then send it again.")
+        return Received(await run_in_threadpool(upload.finish), receiver.fields)
     except BaseException as error:
         upload.discard()
         if isinstance(error, FormParserError):

@@ -7,7 +7,7 @@ parse.
 import re
 from dataclasses import dataclass
 
-_ONE_RANGE = re.compile(r"^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$", re.IGNORECASE)
+_ONE_RANGE = re.compile(r"^\s*bytes\s*=\s*([0-9]{0,19})\s*-\s*([0-9]{0,19})\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,7 +60,9 @@ def delete_export(session: SessionDep, user: AdminUser, runtime: RuntimeDep, exp
     service.delete_export(session, runtime.storage, export_id)
 
 
-@router.head("/{export_id}/download", include_in_schema=False, response_class=Response)
+@router.head(
+    "/{export_id}/download", include_in_schema=False, response_class=Response, responses=problem_responses(404, 409)
+)
 @router.get(
     "/{export_id}/download",
     summary="Download an export; an interrupted download goes on with Range and If-Range",

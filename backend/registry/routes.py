@@ -7,13 +7,17 @@ import uuid
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile, status
+from fastapi import APIRouter, Query, Request, Response, status
+from fastapi.concurrency import run_in_threadpool
 
-from backend.accounts.dependencies import AdminUser, AnnotatorUser, RuntimeDep
+from backend.accounts.dependencies import AdminUploader, AdminUser, AnnotatorUser, RuntimeDep
 from backend.core.db import SessionDep
 from backend.core.download import send_stored
-from backend.core.errors import NotReady, problem_responses, render
+from backend.core.errors import Invalid, NotReady, problem_responses, render
 from backend.core.jobs import Job, JobOut
+from backend.core.runtime import Runtime
+from backend.datasets import quarantine
+from backend.datasets.upload import receive
 from backend.registry import embeddings, service
 from backend.registry.schemas import ActivateIn, ModelList, ModelOut
 
@@ -23,6 +27,28 @@ _BINARY = "application/octet-stream"
 _FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {_BINARY: {}}, "description": "the file"},
     304: {"description": "the client has this file already"},
+}
+
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "name"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "a .safetensors model of Maskloom, or a released sam_vit_*.pth",
+                        },
+                        "name": {"type": "string", "minLength": 1, "maxLength": 200},
+                    },
+                }
+            }
+        },
+    }
 }
 
 
@@ -47,22 +73,31 @@ def read_model(model_id: uuid.UUID, _: AnnotatorUser, session: SessionDep) -> Mo
     response_model=JobOut,
     status_code=status.HTTP_202_ACCEPTED,
     responses=problem_responses(413, 507),
+    openapi_extra=_UPLOAD_BODY,
 )
-def upload_model(
-    user: AdminUser,
-    session: SessionDep,
-    runtime: RuntimeDep,
-    file: Annotated[UploadFile, File(description="a .safetensors model of Maskloom, or a released sam_vit_*.pth")],
-    name: Annotated[str, Form(min_length=1, max_length=200)],
-) -> Job:
+async def upload_model(user_id: AdminUploader, request: Request, runtime: RuntimeDep) -> JobOut:
     """The file waits in quarantine until the returned job has checked it; its result names the model version.
 
     A file that is no usable checkpoint fails the job with the reason and leaves nothing behind.
     """
-    file_name = PurePosixPath((file.filename or "").replace("\\", "/")).name
-    path = service.keep_upload(runtime.settings, file.file, file_name)
+    upload, fields = await receive(request, runtime.settings)
+    return await run_in_threadpool(_request_upload, runtime, upload, fields.get("name", "").strip(), user_id)
+
+
+def _request_upload(runtime: Runtime, upload: str, name: str, user_id: uuid.UUID) -> JobOut:
     try:
-        return service.request_upload(session, path=path, name=name.strip(), file_name=file_name, user_id=user.id)
+        files = quarantine.read(runtime.settings, upload)
+        if len(files) != 1 or not 0 < len(name) <= 200:
+            raise Invalid("Send one checkpoint as 'file', and a 'name' of at most 200 characters for it.")
+        file_name = PurePosixPath(files[0].name).name
+        path = service.keep_upload(runtime.settings, files[0].path, file_name)
+    finally:
+        quarantine.remove(runtime.settings, upload)
+    try:
+        # A transaction of its own: none was held open while the file came in.
+        with runtime.database.transaction() as session:
+            job = service.request_upload(session, path=path, name=name, file_name=file_name, user_id=user_id)
+        return JobOut.model_validate(job)
     except BaseException:
         service.discard_upload(path)
         raise

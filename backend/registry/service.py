@@ -11,22 +11,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, BinaryIO
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.core import events, jobs
 from backend.core.db import utcnow, uuid7
-from backend.core.errors import Conflict, NotFound, TooLarge
+from backend.core.errors import Conflict, NotFound
 from backend.core.jobs import Job, JobState
-from backend.core.storage import CHUNK_BYTES, Storage, disk_errors
+from backend.core.storage import Storage, disk_errors
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.registry import embeddings
 from backend.registry.models import ModelVersion
-from backend.settings import MEBIBYTE, Settings
+from backend.settings import Settings
 
 REGISTER_KIND = "registry.register"
 FORGET_KIND = "registry.remove_embeddings"
@@ -109,20 +109,13 @@ def _registration_is_known(session: Session) -> bool:
     return session.scalar(known) is not None
 
 
-def keep_upload(settings: Settings, source: BinaryIO, file_name: str) -> Path:
-    """Writes an uploaded checkpoint into quarantine, under its own name so that messages can name it."""
-    path = settings.quarantine_dir / f"model-{uuid7()}" / (file_name[-100:].lstrip(".") or "checkpoint")
-    path.parent.mkdir(parents=True)
-    try:
-        with disk_errors(), path.open("xb") as target:
-            while chunk := source.read(CHUNK_BYTES):
-                if target.tell() + len(chunk) > settings.max_file_bytes:
-                    limit = settings.max_file_bytes // MEBIBYTE
-                    raise TooLarge(f"The checkpoint is larger than {limit} MiB, the limit for one file here.")
-                target.write(chunk)
-    except BaseException:
-        discard_upload(path)
-        raise
+def keep_upload(settings: Settings, source: Path, file_name: str) -> Path:
+    """Moves an uploaded checkpoint to a place of its own, under its own name so that messages can name it."""
+    name = PurePosixPath(file_name).name.encode()[-100:].decode(errors="ignore").lstrip(".")
+    path = settings.quarantine_dir / f"model-{uuid7()}" / (name or "checkpoint")
+    with disk_errors():
+        path.parent.mkdir(parents=True)
+        source.rename(path)
     return path
 
 
