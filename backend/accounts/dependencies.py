@@ -77,10 +77,19 @@ def identify(request: Request, session: Session, runtime: Runtime) -> User:
 CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
-def require(role: Role) -> Callable[[User], User]:
-    """A dependency that lets through users whose role covers `role`, and gives the user."""
+def require(role: Role, *, one_time_password: bool = False) -> Callable[[User], User]:
+    """A dependency that lets through users whose role covers `role`, and gives the user.
+
+    Somebody who still has the password an admin was shown passes only where `one_time_password` says so.
+    """
 
     def required(user: CurrentUser) -> User:
+        if user.must_change_password and not one_time_password:
+            raise Forbidden(
+                "You signed in with a one-time password. Choose your own password first: the page asks for it, or "
+                "POST it to /api/session/password.",
+                code="password_change_required",
+            )
         if not user.role.covers(role):
             raise Forbidden(f"This needs the role {role.value}; yours is {user.role.value}.")
         return user
@@ -105,6 +114,8 @@ def public() -> None:
 
 
 AnnotatorUser = Annotated[User, Depends(require(Role.ANNOTATOR))]
+# Also with a one-time password: for the routes by which one gets rid of it.
+UnsettledUser = Annotated[User, Depends(require(Role.ANNOTATOR, one_time_password=True))]
 ReviewerUser = Annotated[User, Depends(require(Role.REVIEWER))]
 AdminUser = Annotated[User, Depends(require(Role.ADMIN))]
 AdminUploader = Annotated[uuid.UUID, Depends(require_before_upload(Role.ADMIN))]

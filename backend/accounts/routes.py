@@ -6,7 +6,15 @@ from typing import Annotated
 from fastapi import APIRouter, Cookie, Depends, Response, status
 
 from backend.accounts import service
-from backend.accounts.dependencies import COOKIE, PUBLIC, AdminUser, AnnotatorUser, RuntimeDep, check_same_origin
+from backend.accounts.dependencies import (
+    COOKIE,
+    PUBLIC,
+    AdminUser,
+    AnnotatorUser,
+    RuntimeDep,
+    UnsettledUser,
+    check_same_origin,
+)
 from backend.accounts.models import User
 from backend.accounts.schemas import (
     ApiTokenCreate,
@@ -51,7 +59,7 @@ def sign_in(body: SignIn, response: Response, session: SessionDep, runtime: Runt
 
 
 @router.get("/session", summary="Who is signed in", response_model=UserOut, responses=problem_responses())
-def read_session(user: AnnotatorUser) -> User:
+def read_session(user: UnsettledUser) -> User:
     """The signed-in user; 401 for a stranger."""
     return user
 
@@ -74,7 +82,7 @@ def sign_out(response: Response, session: SessionDep, secret: SessionCookie = No
     "/session/password", summary="Change one's password", response_model=UserOut, responses=problem_responses()
 )
 def change_password(
-    body: PasswordChange, user: AnnotatorUser, session: SessionDep, secret: SessionCookie = None
+    body: PasswordChange, user: UnsettledUser, session: SessionDep, secret: SessionCookie = None
 ) -> User:
     """Ends the user's other sign-ins."""
     return service.change_password(session, user, body.current_password, body.new_password, secret)

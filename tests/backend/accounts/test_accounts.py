@@ -1,5 +1,6 @@
 """Signing in, roles, tokens, and who is kept out."""
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -177,3 +178,28 @@ def test_the_first_admin_is_made_once(runtime: Runtime) -> None:
         with pytest.raises(Conflict):
             service.create_user(session, email=user.email, name="x", role=Role.ADMIN)
         assert session.scalars(select(User)).one().password_hash.startswith("$argon2id$")
+
+
+def test_a_one_time_password_opens_nothing_but_the_way_to_another(runtime: Runtime, client: TestClient) -> None:
+    password = create(runtime, role=Role.ADMIN)
+    with runtime.database.transaction() as session:
+        token = service.create_token(session, service.find_user(session, "ann@example.org"), "old")[1]
+    assert sign_in(client, password) == 200
+    assert client.get("/api/session").json()["must_change_password"] is True
+    bearer = {"Authorization": f"Bearer {token}"}
+    refused = [
+        client.get("/api/datasets"),
+        client.get("/api/events"),
+        client.post("/api/tokens", json={"name": "mine"}),
+        client.post(f"/api/datasets/{uuid.uuid4()}/imports", files={"files": ("a.png", b"x")}),
+        client.get("/api/datasets", headers=bearer),
+    ]
+    for answer in refused:
+        assert (answer.status_code, answer.json()["code"]) == (403, "password_change_required"), answer.url
+        assert "own password" in answer.json()["detail"]
+    assert client.delete("/api/session").status_code == 204
+    assert sign_in(client, password) == 200
+    body = {"current_password": password, "new_password": "a much better one"}
+    assert client.post("/api/session/password", json=body).json()["must_change_password"] is False
+    assert client.get("/api/datasets").status_code == 200
+    assert client.get("/api/datasets", headers=bearer).status_code == 200
