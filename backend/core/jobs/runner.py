@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Interval, Update, and_, case, cast, exists, func, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from backend.core import telemetry
@@ -136,7 +136,7 @@ def error_text(error: BaseException) -> str:
         return "The machine ran out of memory. Close other programs or use a smaller setting, then retry."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "The disk is full. Free some space, then retry."
-    if isinstance(error, DBAPIError):
+    if isinstance(error, OperationalError | InterfaceError):
         return "The database stopped answering. Retry when it is back; the worker's log has the details."
     return f"An unexpected error: {type(error).__name__}: {error}. The worker's log has the details."
 
@@ -156,7 +156,7 @@ def _end(
     message: str | None = None,
 ) -> str:
     values: dict[str, Any] = {
-        "state": state, "result": result, "error": error, "finished_at": database_now(),
+        "state": state, "result": storable(result), "error": storable(error), "finished_at": database_now(),
         "lease_token": None, "lease_until": None,
     }  # fmt: skip
     if message is not None:
@@ -171,15 +171,28 @@ def _end(
     return state.value
 
 
+def storable(value: Any) -> Any:
+    """The value without NUL characters, which Postgres has no way to hold: a job must be able to say how it ended."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd")
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def _release(context: JobContext, *, after_s: float = 0.0, keep_attempt: bool = False) -> None:
     """Back to the queue. The reconciler sends it again: after a shutdown because Redis may be going too."""
     values = requeue_values() | {Job.sent_at: database_now() + seconds(after_s - context.settings.resend_s)}
     if not keep_attempt:
         values[Job.attempts] = Job.attempts - 1
     with context.runtime.database.transaction() as session:
-        job = session.scalar(_mine(context).values(values).returning(Job))
+        wanted = _mine(context).where(Job.cancel_requested.is_(False))
+        job = session.scalar(wanted.values(values).returning(Job))
         if job is not None:
             notify(session, job)
+            return
+    # Lost, or cancelled meanwhile: nobody claims a queued job that is to be cancelled, so it ends here.
+    _end(context, JobState.CANCELLED, message="Cancelled.")
 
 
 @contextmanager

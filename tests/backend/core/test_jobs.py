@@ -287,3 +287,48 @@ def test_a_transaction_inside_a_cancelled_job_still_commits_what_was_done(runtim
     assert read(runtime.database, job.id).state is JobState.CANCELLED
     with runtime.database.transaction() as session:
         assert session.scalars(select(Job).where(Job.title == "kept")).one()
+
+
+def test_a_job_cancelled_while_its_worker_shuts_down_is_not_left_in_the_queue(runtime: Runtime) -> None:
+    stopping = threading.Event()
+
+    def interrupted(ctx: JobContext) -> None:
+        with ctx.runtime.database.transaction() as session:
+            jobs.cancel(session, ctx.job_id)
+        stopping.set()
+        ctx.check()
+
+    handle(interrupted)
+    job = enqueue(runtime.database, "test.once", dedupe_key="one")
+    run_job(runtime, job.id, stopping=stopping)
+    # Queued and cancelled at once, nobody would ever claim it, and everybody who asks for this work would be given it.
+    assert read(runtime.database, job.id).state is JobState.CANCELLED
+
+
+def test_what_the_database_cannot_hold_does_not_keep_a_job_from_ending(runtime: Runtime) -> None:
+    jobs.handler("test.result", "io")(lambda ctx: {"refused": [{"name": "a\0b"}]})
+    job = enqueue(runtime.database, "test.result")
+    run_job(runtime, job.id)
+    ended = read(runtime.database, job.id)
+    assert (ended.state, ended.result) == (JobState.SUCCEEDED, {"refused": [{"name": "a\ufffdb"}]})
+
+    def fails(ctx: JobContext) -> None:
+        raise Invalid("the name a\0b is wrong")
+
+    handle(fails)
+    job = enqueue(runtime.database, "test.once")
+    run_job(runtime, job.id)
+    assert read(runtime.database, job.id).error == "the name a\ufffdb is wrong"
+
+
+def test_a_value_that_cannot_be_stored_is_not_called_a_silent_database(runtime: Runtime) -> None:
+    def stores(ctx: JobContext) -> None:
+        with ctx.transaction() as session:
+            session.execute(select(Job).where(Job.kind == "a\0b"))
+
+    handle(stores)
+    job = enqueue(runtime.database, "test.once")
+    run_job(runtime, job.id)
+    error = read(runtime.database, job.id).error
+    assert error is not None
+    assert "stopped answering" not in error
