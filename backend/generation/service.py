@@ -15,7 +15,7 @@ from backend.annotation.models import Mask, MaskSource, MaskStatus, Task, TaskSt
 from backend.annotation.service import is_live
 from backend.core import events, jobs
 from backend.core.db import utcnow
-from backend.core.errors import Conflict, Invalid, NotFound, NotReady
+from backend.core.errors import Conflict, Invalid, NotFound
 from backend.core.events import Event
 from backend.core.jobs import Job, JobState
 from backend.datasets import service as datasets
@@ -92,8 +92,7 @@ def start_generation(
         )
     model = registry.active_model(session, dataset_id)
     if model is None:
-        registry.ensure_default_model(session)
-        raise NotReady("The packaged model is still being registered. Try again in a moment.")
+        raise registry.no_model_yet(session)
     total = session.scalar(select(func.count(Image.id)).where(Image.dataset_id == dataset_id)) or 0
     if total == 0:
         raise Invalid("This dataset has no images, so there is nothing to generate masks for. Import images first.")

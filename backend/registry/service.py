@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from backend.core import events, jobs
 from backend.core.db import utcnow, uuid7
-from backend.core.errors import Conflict, NotFound
+from backend.core.errors import Conflict, NotFound, NotReady
 from backend.core.jobs import Job, JobState
 from backend.core.storage import Storage, disk_errors
 from backend.datasets import service as datasets
@@ -99,6 +99,20 @@ def ensure_default_model(session: Session) -> Job | None:
         title="Register the packaged model",
         dedupe_key=DEFAULT_KEY,
     )
+
+
+def no_model_yet(session: Session) -> Conflict:
+    """Why a dataset has no model: the packaged one is still on its way, or its registration failed and says why."""
+    last = session.scalar(select(Job).where(Job.dedupe_key == DEFAULT_KEY).order_by(Job.created_at.desc()).limit(1))
+    if last is not None and last.state in (JobState.FAILED, JobState.CANCELLED):
+        why = last.error or "its job was cancelled."
+        return Conflict(
+            f"The packaged model could not be registered: {why} Try its job again on the jobs page, or upload a "
+            "checkpoint and activate it.",
+            code="no_model",
+            job_id=str(last.id),
+        )
+    return NotReady("The packaged model is still being registered. Try again in a moment.")
 
 
 def _registration_is_known(session: Session) -> bool:

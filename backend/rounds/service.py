@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from backend.annotation.models import Mask, MaskSource
 from backend.core import events, jobs
 from backend.core.db import utcnow
-from backend.core.errors import Conflict, Invalid, NotFound, NotReady
+from backend.core.errors import Conflict, Invalid, NotFound
 from backend.core.events import Event
 from backend.core.jobs import JobState
 from backend.datasets import service as datasets
@@ -84,8 +84,7 @@ def start_round(
         )
     parent = registry.active_model(session, dataset_id)
     if parent is None:
-        registry.ensure_default_model(session)
-        raise NotReady("The packaged model is still being registered. Try again in a moment.")
+        raise registry.no_model_yet(session)
     counts = mask_counts(session, dataset_id, include_generated=options.include_generated)
     if counts["train"] == 0:
         raise Invalid(_nothing_to_learn(counts))
