@@ -1137,16 +1137,6 @@ export interface components {
             /** Expires At */
             expires_at: string | null;
         };
-        /** Body_models_upload_model */
-        Body_models_upload_model: {
-            /**
-             * File
-             * @description a .safetensors model of Maskloom, or a released sam_vit_*.pth
-             */
-            file: string;
-            /** Name */
-            name: string;
-        };
         /**
          * BoxPrompt
          * @description A box [x0, y0, x1, y1].
@@ -4126,7 +4116,14 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "multipart/form-data": components["schemas"]["Body_models_upload_model"];
+                "multipart/form-data": {
+                    /**
+                     * Format: binary
+                     * @description a .safetensors model of Maskloom, or a released sam_vit_*.pth
+                     */
+                    file: string;
+                    name: string;
+                };
             };
         };
         responses: {
