@@ -44,6 +44,11 @@ export function MaskFocus({ item: { mask, image }, preload, whole, bare }: Props
           {image.file_name}
         </Text>
         <Text size="xs">{factsOf(mask)}</Text>
+        {bare && (
+          <Text size="xs" c="yellow.4">
+            The mask is hidden; H shows it.
+          </Text>
+        )}
         {mask.reject_reason && (
           <Text size="xs" c="orange.4">
             Rejected: {mask.reject_reason}

@@ -22,7 +22,7 @@ function Reasons({ onReject }: { onReject: (reason: string) => void }) {
   const [own, setOwn] = useState("");
   useHotkeys(REASONS.map((reason, index) => [String(index + 1), () => onReject(reason)]));
   return (
-    <Stack gap={6}>
+    <Stack gap={6} pt={3}>
       {REASONS.map((reason, index) => (
         <Button
           key={reason}

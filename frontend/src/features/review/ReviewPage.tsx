@@ -1,6 +1,6 @@
 /** Masks waiting for a reviewer, one large and the rest beside it; everything by keyboard. */
 import { Box, Button, Group, Kbd, Loader, SegmentedControl, Text, Title, Tooltip } from "@mantine/core";
-import { useDisclosure, useDocumentTitle, useHotkeys } from "@mantine/hooks";
+import { type HotkeyItem, useDocumentTitle, useHotkeys } from "@mantine/hooks";
 import { IconChecklist, IconChevronLeft, IconChevronRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -26,24 +26,28 @@ export function ReviewPage() {
   const [status, setStatus] = useState<ReviewStatus>("pending");
   const [whole, setWhole] = useState(false);
   const [bare, setBare] = useState(false);
-  const [rejecting, reject] = useDisclosure();
-  const { query, items, position, current, upcoming, decide, go } = useReview(datasetId, status);
+  /** The mask that the open dialog is about. */
+  const [rejecting, setRejecting] = useState<string | null>(null);
+  const { query, items, position, current, upcoming, decide, go, restart } = useReview(datasetId, status);
   useDocumentTitle("Review · Maskloom");
 
   const approve = () => current && status !== "approved" && decide({ maskId: current.mask.id, verdict: "approve" });
-  const askReason = () => current && status !== "rejected" && reject.open();
-  useHotkeys(
-    rejecting
-      ? []
-      : [
-          ["A", approve],
-          ["R", askReason],
-          ["ArrowRight", () => go(position + 1)],
-          ["ArrowLeft", () => go(position - 1)],
-          ["W", () => setWhole((value) => !value)],
-          ["H", () => setBare((value) => !value)],
-        ],
-  );
+  // A key held down is not a verdict on what comes next.
+  const approveByKey = (event: KeyboardEvent) => !event.repeat && approve();
+  const askReason = () => current && status !== "rejected" && setRejecting(current.mask.id);
+  const letters: HotkeyItem[] = [
+    ["A", approveByKey],
+    ["R", askReason],
+    ["W", () => setWhole((value) => !value)],
+    ["H", () => setBare((value) => !value)],
+  ];
+  const arrows: HotkeyItem[] = [
+    ["ArrowRight", () => go(position + 1)],
+    ["ArrowLeft", () => go(position - 1)],
+  ];
+  // The list switch is made of radio buttons, which keep the arrow keys but have no use for letters.
+  useHotkeys(rejecting === null ? letters : [], []);
+  useHotkeys(rejecting === null ? arrows : []);
 
   return (
     <Box className={classes.page}>
@@ -58,7 +62,7 @@ export function ReviewPage() {
             aria-label="Show masks that are"
             onChange={(value) => {
               setStatus(value as ReviewStatus);
-              go(0);
+              restart();
             }}
           />
           {items.length > 0 && (
@@ -132,11 +136,11 @@ export function ReviewPage() {
         </div>
       )}
       <RejectDialog
-        opened={rejecting}
-        onClose={reject.close}
+        opened={rejecting !== null}
+        onClose={() => setRejecting(null)}
         onReject={(reason) => {
-          reject.close();
-          if (current) decide({ maskId: current.mask.id, verdict: "reject", reason });
+          setRejecting(null);
+          if (rejecting) decide({ maskId: rejecting, verdict: "reject", reason });
         }}
       />
     </Box>

@@ -23,12 +23,29 @@ export function withoutMask<D extends Pages>(data: D | undefined, maskId: string
   return { ...data, pages };
 }
 
+/** Where a reviewer is: at a certain mask, and at its place in the list once it has left. */
+export interface Place {
+  id: string | null;
+  index: number;
+}
+
+/** The list changes while somebody looks at it; the mask under the eyes, and under the verdict keys, must not. */
+export function positionOf(items: readonly ReviewItem[], { id, index }: Place): number {
+  const found = id === null ? -1 : items.findIndex((item) => item.mask.id === id);
+  return found >= 0 ? found : Math.max(0, Math.min(index, items.length - 1));
+}
+
 export function useReview(datasetId: string, status: ReviewStatus) {
   const queryClient = useQueryClient();
   const query = useInfiniteQuery(reviewQuery(datasetId, status));
-  const [wanted, setWanted] = useState(0);
+  const [place, setPlace] = useState<Place>({ id: null, index: 0 });
   const items = query.data?.pages.flatMap((page) => page.items) ?? [];
-  const position = Math.min(wanted, Math.max(0, items.length - 1));
+  const position = positionOf(items, place);
+  const current = items[position];
+  // Remembered while rendering: whatever is shown is what the next list is searched for.
+  if (current && (current.mask.id !== place.id || position !== place.index)) {
+    setPlace({ id: current.mask.id, index: position });
+  }
 
   const send = useAction({
     run: ({ maskId, verdict, reason }: Verdict) =>
@@ -51,9 +68,14 @@ export function useReview(datasetId: string, status: ReviewStatus) {
     query,
     items,
     position,
-    current: items[position],
+    current,
     upcoming: items[position + 1],
     decide,
-    go: (to: number) => setWanted(Math.max(0, Math.min(to, items.length - 1))),
+    go: (to: number) => {
+      const index = Math.max(0, Math.min(to, items.length - 1));
+      setPlace({ id: items[index]?.mask.id ?? null, index });
+    },
+    /** From the top of whichever list is shown next. */
+    restart: () => setPlace({ id: null, index: 0 }),
   };
 }
