@@ -42,6 +42,8 @@ export function problemError(status: number, body: unknown): ApiError {
   return new ApiError(status, problem.code ?? `http_${status}`, message, problem);
 }
 
+export const isSignedOut = (error: unknown): boolean => error instanceof ApiError && error.status === 401;
+
 /** What to tell a person about anything that was thrown. */
 export function messageOf(error: unknown): string {
   if (error instanceof ApiError) return error.message;

@@ -12,12 +12,14 @@ import {
   remove,
   replaceMask,
   setAnswers,
+  settle,
 } from "./actions";
 import {
   type Answer,
   awaitsAnswer,
   changesOf,
   type Doc,
+  type DocMask,
   type Draft,
   draftShape,
   emptyDoc,
@@ -167,4 +169,15 @@ test("changes tell what to save and what to delete, in both directions", () => {
   expect(changesOf(one, other).saved).toEqual(other.masks);
   expect(replaceMask("a", null)(other).masks).toEqual([]);
   expect(changesOf(one, { ...one, draft: null })).toEqual({ saved: [], removed: [] });
+});
+
+test("a proposal brought back by undo is settled as accepted in every state, and is no change to save again", () => {
+  const drawn = accept(figures)(paint(columns(0, 2), false, "p")(emptyDoc(size))).masks[0] as DocMask;
+  const locked: DocMask = { ...drawn, status: "proposed" };
+  const doc: Doc = { ...emptyDoc(size), masks: [locked] };
+  const settled = settle([locked]);
+  const now = settled(doc);
+  expect(now.masks[0]?.status).toBe("accepted");
+  expect(changesOf(now, settled({ ...doc }))).toEqual({ saved: [], removed: [] });
+  expect(settled(remove("p")(doc)).masks).toEqual([]);
 });

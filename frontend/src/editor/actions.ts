@@ -128,6 +128,12 @@ export function remove(id: string): Action {
   };
 }
 
+/** Saving a mask accepts it. One that undo has brought back must not go on looking locked, rejected or approved. */
+export function settle(saved: readonly DocMask[]): Action {
+  const accepted = new Map(saved.map((mask) => [mask, { ...mask, status: "accepted" as const, rejectReason: null }]));
+  return (doc) => ({ ...doc, masks: doc.masks.map((mask) => accepted.get(mask) ?? mask) });
+}
+
 /** Puts a mask as the server has it into the document; null takes it out. */
 export function replaceMask(id: string, mask: DocMask | null): Action {
   return (doc) => {

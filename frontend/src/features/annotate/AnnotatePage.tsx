@@ -3,7 +3,7 @@ import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useEffect, useState } from "react";
 import { useParams, useSearchParams } from "react-router";
-import { ApiError } from "../../api/problem";
+import { isSignedOut } from "../../api/problem";
 import { useUser } from "../../api/session";
 import classes from "./annotate.module.css";
 import { SessionContext, useSession, useSessionState } from "./context";
@@ -80,7 +80,7 @@ function Workplace({ datasetId }: { datasetId: string }) {
   return (
     <>
       {working ? (
-        <div className={classes.page} onPointerMove={() => session.noteActivity()}>
+        <div className={classes.page} onPointerMove={() => session.clock.note()}>
           <TopBar onHelp={openHelp} />
           <Toolbar />
           <div className={classes.canvas}>
@@ -104,7 +104,7 @@ function Trouble() {
   const save = useSessionState((s) => s.save);
   const error = useSessionState((s) => s.error);
   const leaseLost = useSessionState((s) => s.leaseLost);
-  if (save.status === "signed_out" || (error instanceof ApiError && error.status === 401)) return <SignInDialog />;
+  if (save.status === "signed_out" || isSignedOut(error)) return <SignInDialog />;
   if (leaseLost) return <LeaseDialog />;
   const stuck = save.stuck[0];
   return stuck ? <StuckDialog key={`${stuck.write.maskId} ${stuck.write.revision}`} stuck={stuck} /> : null;

@@ -35,6 +35,13 @@ export class WorkClock {
     this.lapStart = this.worked;
   }
 
+  /** The seconds since the last lap; the next one begins. */
+  takeLap(): number {
+    const seconds = this.lapSeconds;
+    this.lap();
+    return seconds;
+  }
+
   reset(): void {
     this.last = this.now();
     this.worked = 0;

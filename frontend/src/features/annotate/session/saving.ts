@@ -1,6 +1,6 @@
 /** Between editor and queue: every change of the masks becomes a write, and what the queue brings back changes the masks. */
 import type { Task } from "../../../api/types";
-import { replaceMask } from "../../../editor/actions";
+import { replaceMask, settle } from "../../../editor/actions";
 import type { EditorController } from "../../../editor/controller";
 import { changesOf, type Doc } from "../../../editor/document";
 import { contentOf, docMaskOf, docMaskOfWrite } from "../convert";
@@ -27,10 +27,14 @@ export class Saving {
       announce: channel.announce,
     });
     const online = () => queue.flush();
+    // Kept here, but not on the server: worth a question before the window closes.
+    const leaving = (event: BeforeUnloadEvent) => queue.isWaiting && event.preventDefault();
     window.addEventListener("online", online);
+    window.addEventListener("beforeunload", leaving);
     queue.flush();
     return new Saving(queue, () => {
       window.removeEventListener("online", online);
+      window.removeEventListener("beforeunload", leaving);
       channel.close();
       queue.stop();
     });
@@ -58,11 +62,13 @@ export class Saving {
   }
 
   /** Queues what an edit, an undo or a redo has changed. */
-  record(task: Task, before: Doc, after: Doc): void {
+  record(editor: EditorController, task: Task, before: Doc, after: Doc): void {
     const image = { id: task.image.id, name: task.image.file_name };
     const { saved, removed } = changesOf(before, after);
     for (const mask of saved) void this.queue.enqueue(mask.id, image, contentOf(mask, task.id, task.image.id));
     for (const mask of removed) void this.queue.enqueue(mask.id, image, null);
+    const restored = saved.filter((mask) => mask.status !== "accepted");
+    if (restored.length > 0) editor.impose(settle(restored));
   }
 
   /** Takes what the server has in place of the stuck write. */

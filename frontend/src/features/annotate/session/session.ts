@@ -1,6 +1,6 @@
 /** One annotator at work on one dataset: leases images, opens them, has drafts decoded and masks saved, moves on. Knows no React. */
 import { createStore } from "zustand/vanilla";
-import { messageOf } from "../../../api/problem";
+import { isSignedOut, messageOf } from "../../../api/problem";
 import type { Task } from "../../../api/types";
 import { accept, cancelDraft, remove } from "../../../editor/actions";
 import { EditorController } from "../../../editor/controller";
@@ -12,39 +12,41 @@ import { type Hold, hold } from "../sync/tabs";
 import { WorkClock } from "./clock";
 import { Decoding } from "./decoding";
 import { keepDraft, withKeptDraft } from "./drafts";
-import { ObjectTimer } from "./hint";
+import { watchObject } from "./hint";
 import { loadImage } from "./image";
 import { Lease } from "./lease";
 import { watchDataset } from "./live";
+import { DRAFT_OPEN, NOTHING_TO_ACCEPT, type Notify, UNSAVED } from "./messages";
 import { Saving } from "./saving";
-import { betweenImages, INITIAL, type SessionState } from "./state";
+import { betweenImages, INITIAL, lookOf, type SessionState } from "./state";
 
 export type SessionOptions = {
   readonly datasetId: string;
   readonly userId: string;
-  notify(message: string, kind: "info" | "error"): void;
+  readonly notify: Notify;
 };
 
 export class AnnotateSession {
   readonly store = createStore<SessionState>(() => INITIAL);
   readonly editor: EditorController;
-  private readonly clock = new WorkClock();
+  readonly clock = new WorkClock();
   private readonly decoding: Decoding;
   private readonly lease: Lease;
   private saving: Saving | null = null;
+  private starting: Promise<Saving> | null = null;
   private tab: Hold | null = null;
   private acceptWhenAnswered = false;
-  private readonly objectTimer = new ObjectTimer();
-  private readonly ticker: ReturnType<typeof setInterval>;
-  private readonly stopEvents: () => void;
-  private disposed = false;
+  private readonly stops: readonly (() => void)[];
+  /** Counts the images asked for: an answer to an older question is not acted on. */
+  private turn = 0;
+  private wanted: string | null = null;
 
   constructor(private readonly options: SessionOptions) {
     this.editor = new EditorController({
-      onChange: () => this.showEditor(),
+      onChange: () => this.set(lookOf(this.editor)),
       onEdit: (before, after) => this.edited(before, after),
       onHover: (point) => this.decoding.hover(point),
-      figures: () => ({ modelId: this.state.model?.id ?? null, seconds: this.clock.lapSeconds }),
+      figures: () => ({ modelId: this.modelId, seconds: this.clock.takeLap() }),
       newId: () => uuid7(),
     });
     this.decoding = new Decoding(this.editor, {
@@ -55,13 +57,18 @@ export class AnnotateSession {
     });
     this.lease = new Lease({
       onLost: () => this.loseLease(),
-      onModel: (id) => this.set({ newModel: id !== null && id !== this.state.model?.id }),
+      onModel: (id) => this.set({ newModel: id !== null && id !== this.modelId }),
     });
-    this.ticker = setInterval(() => this.tick(), 1_000);
-    this.stopEvents = watchDataset(options.datasetId, {
-      onModelActivated: () => void this.lease.beat(),
-      onEmbedded: (id) => (id === null || id === this.state.task?.image.id) && this.decoding.nudge(),
-    });
+    this.stops = [
+      watchObject(
+        () => this.editor.doc.draft?.id ?? null,
+        (hint) => hint !== this.state.hint && this.set({ hint }),
+      ),
+      watchDataset(options.datasetId, {
+        onModelActivated: () => void this.lease.beat(),
+        onEmbedded: (id) => (id === null || id === this.state.task?.image.id) && this.decoding.nudge(),
+      }),
+    ];
   }
 
   get state(): SessionState {
@@ -71,25 +78,32 @@ export class AnnotateSession {
   /** Opens a certain image, or whichever is next. `takeOver` takes it from another tab. */
   async open(imageId: string | null, takeOver = false): Promise<void> {
     this.leave();
+    this.wanted = imageId;
+    const turn = ++this.turn;
     // Until the next image is here, nothing may be drawn on the old one.
     this.editor.locked = true;
     this.set(betweenImages(this.state));
     let leased: Task | null = null;
     try {
-      const saving = await this.startSaving();
+      this.starting ??= Saving.start(this.options.userId, (save) => this.set({ save }));
+      const saving = await this.starting;
+      this.saving = saving;
       const waiting = await saving.queue.pending();
       const task = await leaseTask(this.options.datasetId, imageId);
       leased = task;
-      if (this.disposed) return;
+      if (turn !== this.turn) return;
       if (!task) return this.set({ phase: "nothing_left" });
       this.set({ task, model: task.model });
-      this.tab = await hold(`maskloom-image-${task.image.id}`, takeOver, () => this.loseTab());
-      if (!this.tab) return this.set({ phase: "other_tab" });
+      const tab = await hold(`maskloom-image-${task.image.id}`, takeOver, () => this.loseTab());
+      if (turn !== this.turn) return tab?.release();
+      this.tab = tab;
+      if (!tab) return this.set({ phase: "other_tab" });
       const image = await loadImage(task.image);
-      if (this.disposed) return this.tab.release();
+      // Left for another image, or taken over by another tab, while it loaded.
+      if (this.tab !== tab) return;
       this.begin(task, withKeptDraft(this.options.userId, task.image.id, saving.docOf(task, waiting)), image);
     } catch (error) {
-      this.set({ phase: "failed", error, task: leased });
+      if (turn === this.turn) this.set({ phase: "failed", error, task: leased });
     }
   }
 
@@ -107,9 +121,8 @@ export class AnnotateSession {
     const { draft } = this.editor.doc;
     this.acceptWhenAnswered = awaitsAnswer(draft) && this.state.decoder.kind === "ready";
     if (!draft || this.acceptWhenAnswered) return;
-    const figures = { modelId: this.state.model?.id ?? null, seconds: this.clock.lapSeconds };
-    if (this.editor.apply(accept(figures))) this.clock.lap();
-    else this.options.notify("There is no mask to accept yet: click on the object or use the brush.", "info");
+    if (this.editor.apply(accept({ modelId: this.modelId, seconds: this.clock.lapSeconds }))) this.clock.lap();
+    else this.options.notify(NOTHING_TO_ACCEPT, "info");
   }
 
   /** Deletes the mask that is taken up, or drops the draft. */
@@ -129,27 +142,24 @@ export class AnnotateSession {
     const { task, phase } = this.state;
     // An image that cannot be opened can still be skipped.
     if (!task || !this.saving || !(phase === "working" || (phase === "failed" && skipped))) return;
-    if (isTouched(this.editor.doc.draft)) {
-      return this.options.notify(
-        "One mask is still open: accept it with Enter or clear it with Esc, then go on.",
-        "info",
-      );
-    }
+    if (isTouched(this.editor.doc.draft)) return this.options.notify(DRAFT_OPEN, "info");
+    const { turn } = this;
+    // An edit from here on would come after the image's end.
+    this.editor.locked = true;
     this.set({ phase: "finishing" });
     try {
-      if (!(await this.saving.queue.drained(task.image.id))) {
-        this.set({ phase });
-        return this.options.notify(
-          "Some masks of this image are not saved yet. Go on once they are; nothing is lost.",
-          "error",
-        );
+      if (await this.saving.queue.drained(task.image.id)) {
+        await completeTask(task.id, skipped, Math.round(this.clock.totalSeconds * 10) / 10);
+        return turn === this.turn ? await this.open(null) : undefined;
       }
-      await completeTask(task.id, skipped, Math.round(this.clock.totalSeconds * 10) / 10);
+      this.options.notify(UNSAVED, "error");
     } catch (error) {
-      this.set({ phase });
-      return this.options.notify(messageOf(error), "error");
+      if (isSignedOut(error)) this.set({ error });
+      else this.options.notify(messageOf(error), "error");
     }
-    await this.open(null);
+    if (this.state.phase !== "finishing") return;
+    this.editor.locked = phase !== "working" || this.state.leaseLost;
+    this.set({ phase });
   }
 
   /** Leases the same image again: with the new model, or after the lease was lost. */
@@ -177,32 +187,25 @@ export class AnnotateSession {
 
   async takeTheirs(stuck: Stuck): Promise<void> {
     await this.saving?.takeTheirs(this.editor, this.state.task, stuck);
+    // What the server has in place of a refused write is not known yet.
+    if (stuck.code !== "stale_revision" && stuck.write.imageId === this.state.task?.image.id) await this.reopen();
   }
 
   /** Tries again what waits for the network or for a sign-in. */
   retry(): void {
-    if (this.state.phase === "failed") void this.open(null);
+    if (this.state.phase === "failed") void this.open(this.wanted);
+    this.set({ error: null });
     this.saving?.queue.flush();
     this.decoding.nudge();
     void this.lease.beat();
   }
 
-  noteActivity(): void {
-    this.clock.note();
-  }
-
   dispose(): void {
-    this.disposed = true;
+    this.turn += 1;
     this.leave();
     this.decoding.dispose();
-    this.saving?.dispose();
-    this.stopEvents();
-    clearInterval(this.ticker);
-  }
-
-  private async startSaving(): Promise<Saving> {
-    this.saving ??= await Saving.start(this.options.userId, (save) => this.set({ save }));
-    return this.saving;
+    void this.starting?.then((saving) => saving.dispose());
+    for (const stop of this.stops) stop();
   }
 
   private leave(): void {
@@ -215,12 +218,16 @@ export class AnnotateSession {
   private edited(before: Doc, after: Doc): void {
     const { task } = this.state;
     if (task) {
-      this.saving?.record(task, before, after);
+      this.saving?.record(this.editor, task, before, after);
       keepDraft(this.options.userId, task.image.id, after.draft);
     }
     // Answers keep the prompts they answer; anything else is a change of mind.
     if (before.draft?.prompts !== after.draft?.prompts) this.acceptWhenAnswered = false;
     this.decoding.answer();
+  }
+
+  private get modelId(): string | null {
+    return this.state.model?.id ?? null;
   }
 
   private loseLease(): void {
@@ -230,20 +237,10 @@ export class AnnotateSession {
   }
 
   private loseTab(): void {
-    if (this.disposed || !this.tab) return;
+    if (!this.tab) return;
     this.leave();
     this.editor.locked = true;
     this.set({ phase: "other_tab" });
-  }
-
-  private tick(): void {
-    const hint = this.objectTimer.overdue(this.editor.doc.draft?.id ?? null);
-    if (hint !== this.state.hint) this.set({ hint });
-  }
-
-  private showEditor(): void {
-    const { doc, tool, radius, opacity, masksVisible, canUndo, canRedo } = this.editor;
-    this.set({ doc, tool, radius, opacity, masksVisible, canUndo, canRedo });
   }
 
   private readonly set = (change: Partial<SessionState>): void => this.store.setState(change);

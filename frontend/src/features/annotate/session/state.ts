@@ -1,5 +1,6 @@
 /** What the page shows of a session; one value, replaced on every change. */
 import type { Model, Task } from "../../../api/types";
+import type { EditorController } from "../../../editor/controller";
 import { type Doc, emptyDoc } from "../../../editor/document";
 import type { ToolName } from "../../../editor/tools/tool";
 import type { SaveState } from "../sync/queue";
@@ -59,4 +60,10 @@ export const INITIAL: SessionState = {
 export function betweenImages(state: SessionState): SessionState {
   const { save, tool, radius, opacity, masksVisible, task, model, doc } = state;
   return { ...INITIAL, phase: "loading", save, tool, radius, opacity, masksVisible, task, model, doc };
+}
+
+/** What the page shows of the editor. */
+export function lookOf(editor: EditorController): Partial<SessionState> {
+  const { doc, tool, radius, opacity, masksVisible, canUndo, canRedo } = editor;
+  return { doc, tool, radius, opacity, masksVisible, canUndo, canRedo };
 }

@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { ApiError } from "../../../api/problem";
 import type { MaskContent } from "../convert";
 import { type SaveState, type Transport, WriteQueue } from "./queue";
-import { memoryStore, type WriteStore } from "./store";
+import { memoryStore, type Write, type WriteStore, withFallback } from "./store";
 
 const image = { id: "i", name: "cat.jpg" };
 const content = (seconds: number) => ({ seconds_s: seconds }) as MaskContent;
@@ -137,4 +137,65 @@ test("a new page finds what the old one could not send; other users' writes stay
   expect(await second.queue.pending()).toHaveLength(1);
   expect(await second.queue.drained("i")).toBe(true);
   expect(second.server.sent).toEqual([{ id: "a", revision: 1, seconds: 1 }]);
+});
+
+test("what the database refuses is held by the page and sent all the same", async () => {
+  const full: WriteStore = {
+    put: () => Promise.reject(new DOMException("full", "QuotaExceededError")),
+    remove: () => Promise.reject(new DOMException("closed", "InvalidStateError")),
+    all: () => Promise.reject(new DOMException("closed", "InvalidStateError")),
+  };
+  const { server, queue, last } = setUp(withFallback(full));
+  server.failures = [new ApiError(401, "unauthenticated", "no")];
+  await queue.enqueue("a", image, content(1));
+  await vi.waitFor(() => expect(last()).toMatchObject({ status: "signed_out", pending: 1 }));
+  expect(queue.isWaiting).toBe(true);
+  expect(await queue.drained("i")).toBe(true);
+  expect(server.sent).toEqual([{ id: "a", revision: 1, seconds: 1 }]);
+  expect(queue.isWaiting).toBe(false);
+});
+
+test("a version the database refused does not come back over a newer one it took", async () => {
+  const write = (revision: number): Write => ({
+    maskId: "a",
+    userId: "u",
+    imageId: "i",
+    imageName: "",
+    revision,
+    content: null,
+    queuedAt: 0,
+  });
+  const first = memoryStore();
+  const store = withFallback(first);
+  vi.spyOn(first, "put").mockRejectedValueOnce(new Error("full"));
+  await store.put(write(1));
+  expect(await store.all("u")).toHaveLength(1);
+  await store.put(write(2));
+  expect(await store.all("u")).toEqual([write(2)]);
+  await store.remove(write(2));
+  expect(await store.all("u")).toEqual([]);
+});
+
+test("leaving the page sends what waits once more and does not try for ever", async () => {
+  vi.useFakeTimers();
+  const { server, queue } = setUp();
+  const stored = queue.enqueue("a", image, content(1));
+  queue.stop();
+  await stored;
+  await vi.advanceTimersByTimeAsync(0);
+  expect(server.sent).toHaveLength(1);
+  server.failures = [new TypeError("failed to fetch")];
+  await queue.enqueue("b", image, content(1));
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(server.sent).toHaveLength(1);
+});
+
+test("a stuck write settled in another tab is no longer asked about", async () => {
+  const { server, queue, store, last } = setUp();
+  server.failures = [new ApiError(422, "invalid", "no")];
+  await queue.enqueue("a", image, content(1));
+  await vi.waitFor(() => expect(last().stuck).toHaveLength(1));
+  await store.remove({ maskId: "a", revision: 1 });
+  await queue.refresh();
+  expect(last()).toMatchObject({ status: "saved", stuck: [] });
 });

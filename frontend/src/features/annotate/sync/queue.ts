@@ -53,6 +53,9 @@ export class WriteQueue {
   private pause = FIRST_PAUSE_MS;
   private trouble: Pick<SaveState, "status" | "message"> | null = null;
   private stopped = false;
+  /** Writes that the store has not taken yet, and that the server has not. */
+  private storing = 0;
+  private waiting = 0;
 
   constructor(private readonly options: QueueOptions) {}
 
@@ -67,7 +70,8 @@ export class WriteQueue {
     this.revisions.set(maskId, revision);
     this.stuck.delete(maskId);
     const { store, userId } = this.options;
-    await store.put({
+    this.storing += 1;
+    const put = store.put({
       maskId,
       userId,
       imageId: image.id,
@@ -75,6 +79,9 @@ export class WriteQueue {
       revision,
       content,
       queuedAt: Date.now(),
+    });
+    await put.finally(() => {
+      this.storing -= 1;
     });
     this.options.announce?.();
     this.flush();
@@ -85,10 +92,14 @@ export class WriteQueue {
     return this.options.store.all(this.options.userId);
   }
 
+  /** Whether the server lacks something. */
+  get isWaiting(): boolean {
+    return this.storing + this.waiting > 0;
+  }
+
   /** Sends what is waiting, now. */
   flush(): void {
     clearTimeout(this.retry);
-    if (this.stopped) return;
     if (this.flushing) {
       this.again = true;
       return;
@@ -110,8 +121,11 @@ export class WriteQueue {
 
   /** Counts again, after another tab has changed the store. */
   async refresh(): Promise<void> {
-    const pending = (await this.pending()).length;
-    if (!this.flushing) this.report(pending);
+    const pending = await this.pending();
+    const waits = ({ write }: Stuck) =>
+      pending.some(({ maskId, revision }) => maskId === write.maskId && revision === write.revision);
+    for (const [maskId, stuck] of this.stuck) if (!waits(stuck)) this.stuck.delete(maskId);
+    if (!this.flushing) this.report(pending.length);
   }
 
   /** The stuck write is sent once more, over what the server has. */
@@ -130,6 +144,7 @@ export class WriteQueue {
     this.flush();
   }
 
+  /** What waits is still sent once, since the page may never come back; nothing is reported or tried again. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.retry);
@@ -143,7 +158,7 @@ export class WriteQueue {
         const writes = await this.pending();
         const next = writes.find((write) => this.stuck.get(write.maskId)?.write.revision !== write.revision);
         this.report(writes.length, next !== undefined);
-        if (!next || this.stopped) return;
+        if (!next) return;
         if (!(await this.send(next))) return this.report(writes.length);
       }
     });
@@ -181,12 +196,15 @@ export class WriteQueue {
       return true;
     }
     this.trouble = { status: "offline", message: messageOf(error) };
+    if (this.stopped) return false;
     this.retry = setTimeout(() => this.flush(), this.pause * (0.75 + Math.random() / 2));
     this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);
     return false;
   }
 
   private report(pending: number, sending = false): void {
+    this.waiting = pending;
+    if (this.stopped) return;
     const stuck = [...this.stuck.values()];
     const status =
       this.trouble?.status ?? (sending ? "saving" : stuck.length > 0 ? "stuck" : pending > 0 ? "saving" : "saved");

@@ -63,18 +63,48 @@ const answerOf = <T>(request: IDBRequest<T>) =>
     request.onerror = () => reject(request.error);
   });
 
+/** What the first store refuses (a full disk, site data cleared under the open page) lives as long as the page. */
+export function withFallback(first: WriteStore, memory: WriteStore = memoryStore()): WriteStore {
+  return {
+    async put(write) {
+      try {
+        await first.put(write);
+        // An older version that was refused must not come back.
+        const old = (await memory.all(write.userId)).find(({ maskId }) => maskId === write.maskId);
+        if (old) await memory.remove(old);
+      } catch {
+        await memory.put(write);
+      }
+    },
+    async remove(write) {
+      await memory.remove(write);
+      await first.remove(write).catch(() => undefined);
+    },
+    async all(userId) {
+      const held = await memory.all(userId);
+      const newer = new Map(held.map(({ maskId, revision }) => [maskId, revision]));
+      const stored = await first.all(userId).catch(() => []);
+      return [...stored.filter(({ maskId, revision }) => revision > (newer.get(maskId) ?? 0)), ...held].sort(byAge);
+    },
+  };
+}
+
 /** IndexedDB where there is one, memory otherwise. */
 export async function openWriteStore(): Promise<WriteStore> {
-  let database: IDBDatabase;
   try {
-    database = await open();
+    return withFallback(inDatabase(await open()));
   } catch {
     return memoryStore();
   }
+}
+
+function inDatabase(database: IDBDatabase): WriteStore {
   return {
     async put(write) {
       const transaction = database.transaction(TABLE, "readwrite", { durability: "strict" });
       transaction.objectStore(TABLE).put(write);
+      // Without waiting for the put's own answer, which a page that is being reloaded never hears.
+      transaction.commit();
       await finished(transaction);
     },
     async remove({ maskId, revision }) {
