@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defaultClientConditions } from "vite";
 import { defineConfig } from "vitest/config";
+import { compressed } from "./compress";
 
 const BACKEND = process.env.MASKLOOM_BACKEND ?? "http://127.0.0.1:8000";
 
@@ -13,7 +14,7 @@ const ISOLATION = {
 };
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), compressed()],
   resolve: {
     alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) },
     // The build of ONNX Runtime without its glue inside: the decoder names the .mjs and .wasm assets itself (decoder/runtime.ts).
