@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from backend.datasets.quarantine import clean_name
 from backend.datasets.sources import Refused
 from engine.errors import FormatError
 from engine.masks import polygons, rle
@@ -55,7 +56,7 @@ def parse(data: bytes) -> list[CocoImage]:
 
 def masks_of(image: CocoImage, height: int, width: int) -> tuple[list[dict[str, Any]], list[Refused]]:
     """RLE masks of the image's annotations, and a line for each that is no mask of an image of this size."""
-    shown = PurePosixPath(image.file_name).name
+    shown = PurePosixPath(clean_name(image.file_name)).name
     if (image.width, image.height) not in ((width, height), (None, None)):
         reason = f"Its annotations are for {image.width} x {image.height} pixels; the image is {width} x {height}."
         if (image.width, image.height) == (height, width):

@@ -13,6 +13,7 @@ from backend.core.storage import Storage
 from backend.datasets.decode import Decoded
 from backend.datasets.files import image_key, thumbnail_key
 from backend.datasets.models import Dataset, Image
+from backend.datasets.quarantine import clean_name
 
 HELDOUT_ONE_IN = 5
 
@@ -34,6 +35,17 @@ def store_files(storage: Storage, source: bytes, decoded: Decoded) -> Stored:
     if not storage.exists(thumbnail_key(sha256)):
         storage.put_bytes(thumbnail_key(sha256), decoded.thumbnail)
     return Stored(decoded=decoded, sha256=sha256, source_sha256=hashlib.sha256(source).hexdigest())
+
+
+def take_files(session: Session, storage: Storage, source: bytes, decoded: Decoded) -> Stored:
+    """`store_files` for an image that this transaction will add: until its end nobody removes the files again."""
+    lock_files(session, hashlib.sha256(decoded.data).hexdigest())
+    return store_files(storage, source, decoded)
+
+
+def lock_files(session: Session, sha256: str) -> None:
+    """Makes those who need an image's files and those who remove them go one after the other."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"files:{sha256}", 0))))
 
 
 def find_duplicate(session: Session, dataset_id: uuid.UUID, source_sha256: str, sha256: str) -> Image | None:
@@ -86,7 +98,7 @@ def choose_split(session: Session, dataset_id: uuid.UUID, sha256: str) -> str:
 
 def find_by_file_name(session: Session, dataset_id: uuid.UUID, file_name: str) -> list[Image]:
     """Images that a COCO file may mean: those of exactly this name, else those of this bare file name."""
-    wanted = file_name.replace("\\", "/").lstrip("/")
+    wanted = clean_name(file_name)
     for name in dict.fromkeys((wanted, PurePosixPath(wanted).name)):
         found = session.scalars(
             select(Image).where(Image.dataset_id == dataset_id, Image.file_name == name).order_by(Image.id)

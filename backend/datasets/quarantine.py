@@ -32,6 +32,8 @@ class Quarantined:
 
 def clean_name(name: str) -> str:
     """A file's name or relative path without anything that could lead elsewhere or confuse a reader."""
+    # Bytes that are no text in the server's encoding come as lone surrogates, which nothing can store.
+    name = name.encode(errors="replace").decode()
     parts = [part.strip() for part in _CONTROL.sub("", name).replace("\\", "/").split("/")]
     kept = [part for part in parts if part not in ("", ".", "..") and not part.endswith(":")]
     return "/".join(kept)[-400:] or "unnamed"

@@ -4,11 +4,15 @@ Every source becomes a list of `Item`s: a clean name, and a way to read the byte
 taken becomes a `Refused` line; the rest goes on.
 """
 
+import lzma
 import stat
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from backend.core.errors import Invalid
@@ -19,6 +23,11 @@ MAX_ITEM_BYTES = 512 * MEBIBYTE
 # Deflate reaches about 1000 : 1 on zeros; no photograph, and hardly a JSON file, comes near.
 MAX_RATIO = 200
 _RATIO_MATTERS_BYTES = 16 * MEBIBYTE
+# What broken archives make the standard library raise.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
+    OSError, ValueError, OverflowError, RuntimeError, EOFError,
+)  # fmt: skip
 _IGNORED = {"thumbs.db", "desktop.ini", "__macosx"}
 
 
@@ -66,7 +75,7 @@ def from_folder(path: str, settings: Settings) -> tuple[list[Item], list[Refused
     items: list[Item] = []
     refused: list[Refused] = []
     for file in sorted(_walk(folder)):
-        name = file.relative_to(folder).as_posix()
+        name = clean_name(file.relative_to(folder).as_posix())
         if not file.resolve().is_relative_to(folder):
             refused.append(Refused(name=name, reason="This link leads out of the folder."))
         elif len(items) >= settings.max_import_files:
@@ -127,12 +136,11 @@ def _file_reader(path: Path) -> Callable[[], bytes]:
 
 def _add_zip(file: Quarantined, settings: Settings, items: list[Item], refused: list[Refused]) -> None:
     try:
-        with zipfile.ZipFile(file.path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        archive = _Archive(file.path)
+    except _DAMAGE:
         refused.append(Refused(name=file.name, reason="This archive is damaged or cut off. Send it again."))
         return
-    for member in members:
+    for member in archive.members:
         inner = member.filename.replace("\\", "/")
         if member.is_dir() or _ignored(inner):
             continue
@@ -143,7 +151,7 @@ def _add_zip(file: Quarantined, settings: Settings, items: list[Item], refused: 
                 return
             continue
         name = clean_name(inner)
-        items.append(Item(name=name, path=name, read=_member_reader(file.path, member)))
+        items.append(Item(name=name, path=name, read=partial(archive.read, member)))
 
 
 def _refuse_member(member: zipfile.ZipInfo, have: int, settings: Settings) -> str | None:
@@ -164,19 +172,23 @@ def _refuse_member(member: zipfile.ZipInfo, have: int, settings: Settings) -> st
     return None
 
 
-def _member_reader(path: Path, member: zipfile.ZipInfo) -> Callable[[], bytes]:
-    def read() -> bytes:
+class _Archive:
+    """A zip file that stays open as long as its members are read: its directory may be long, and is read once."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = zipfile.ZipFile(path)
+        self.members = self._file.infolist()
+
+    def read(self, member: zipfile.ZipInfo) -> bytes:
+        """A member's bytes, not more than its size in the directory, which is only a claim."""
         try:
-            with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-                # The size in the directory is only a claim.
+            with self._file.open(member) as file:
                 data = file.read(member.file_size + 1)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        except _DAMAGE as error:
             raise Unreadable(f"It cannot be unpacked ({error}).") from None
         if len(data) > member.file_size:
             raise Unreadable("It unpacks to more than it claims, which looks like a decompression bomb.")
         return data
-
-    return read
 
 
 def _named(items: list[Item]) -> list[Item]:

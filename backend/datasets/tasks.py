@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 from backend.core import events, jobs
 from backend.core.errors import DomainError, NotFound
 from backend.core.jobs import JobContext
+from backend.core.storage import Storage
 from backend.datasets import coco, intake, quarantine, sources
 from backend.datasets.decode import NotAnImage, decode
 from backend.datasets.files import image_key, thumbnail_key
 from backend.datasets.models import Dataset, Image
+from backend.datasets.quarantine import clean_name
 from backend.datasets.sources import Item, Refused, Unreadable
 from backend.settings import get_settings
 
@@ -97,8 +99,8 @@ def _import_image(ctx: JobContext, dataset_id: uuid.UUID, item: Item, outcome: O
         outcome.refused.append(Refused(name=item.name, reason=str(error)))
         return
     quarantine.check_space(ctx.settings, len(decoded.data))
-    stored = intake.store_files(ctx.storage, data, decoded)
     with ctx.transaction() as session:
+        stored = intake.take_files(session, ctx.storage, data, decoded)
         image = intake.add_image(session, dataset_id, item.name, stored, ctx.job_id)
     if image is None:
         outcome.duplicates += 1
@@ -135,7 +137,7 @@ def _import_coco(ctx: JobContext, dataset_id: uuid.UUID, item: Item, outcome: Ou
             with ctx.transaction() as session:
                 _import_masks(session, ctx, dataset_id, image, outcome)
         except DomainError as error:
-            outcome.refused.append(Refused(name=image.file_name, reason=error.detail))
+            outcome.refused.append(Refused(name=clean_name(image.file_name), reason=error.detail))
 
 
 def _import_masks(
@@ -144,7 +146,9 @@ def _import_masks(
     found = intake.find_by_file_name(session, dataset_id, annotated.file_name)
     if len(found) != 1:
         reason = f"{len(found)} images have this name" if found else "no image of the dataset has this name"
-        outcome.refused.append(Refused(name=annotated.file_name, reason=f"Its masks were left out: {reason}."))
+        outcome.refused.append(
+            Refused(name=clean_name(annotated.file_name), reason=f"Its masks were left out: {reason}.")
+        )
         return
     image = found[0]
     masks, refused = coco.masks_of(annotated, image.height, image.width)
@@ -171,13 +175,19 @@ def remove_files(ctx: JobContext) -> dict[str, Any]:
     for number, sha256 in enumerate(sha256s, start=1):
         ctx.check()
         with ctx.transaction() as session:
-            needed = session.scalar(select(Image.id).where(Image.sha256 == sha256).limit(1)) is not None
-        if not needed:
-            ctx.storage.delete(image_key(sha256))
-            ctx.storage.delete(thumbnail_key(sha256))
-            removed += 1
+            removed += remove_unneeded(session, ctx.storage, sha256)
         ctx.progress(number, len(sha256s))
     return {"removed": removed}
+
+
+def remove_unneeded(session: Session, storage: Storage, sha256: str) -> bool:
+    """Removes an image's files unless an image has them, or is about to; whether it did."""
+    intake.lock_files(session, sha256)
+    if session.scalar(select(Image.id).where(Image.sha256 == sha256).limit(1)) is not None:
+        return False
+    storage.delete(image_key(sha256))
+    storage.delete(thumbnail_key(sha256))
+    return True
 
 
 @jobs.periodic("datasets.sweep_uploads", every_s=3600)
