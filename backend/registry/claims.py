@@ -66,17 +66,19 @@ def claim(
     if wanted_only:
         query = query.where(Embedding.wanted_at.is_not(None))
     claims: list[Claim] = []
-    for image_id, image_sha256, file_name, tried in session.execute(query).all():
-        if claims and tried:
-            break
-        _take(session, job_id, image_sha256, encoder_sha256)
-        if tried >= MAX_CLAIMS:
-            reason = f"embedding it took its worker down {tried} times (out of memory, or a broken file)."
-            fail(session, job_id, image_sha256, encoder_sha256, reason)
-            continue
-        claims.append(Claim(image_id=image_id, image_sha256=image_sha256, file_name=file_name))
-        if tried:
-            break
+    # Again while all that were found are given up: an empty answer means that nothing is left.
+    while not claims and (found := session.execute(query).all()):
+        for image_id, image_sha256, file_name, tried in found:
+            if claims and tried:
+                break
+            _take(session, job_id, image_sha256, encoder_sha256)
+            if tried >= MAX_CLAIMS:
+                reason = f"embedding it took its worker down {tried} times (out of memory, or a broken file)."
+                fail(session, job_id, image_sha256, encoder_sha256, reason)
+                continue
+            claims.append(Claim(image_id=image_id, image_sha256=image_sha256, file_name=file_name))
+            if tried:
+                break
     return claims
 
 

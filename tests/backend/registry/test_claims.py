@@ -74,3 +74,16 @@ def test_leased_images_are_embedded_first(runtime: Runtime, model: ModelVersion)
         session.execute(update(Image).where(Image.id == images[2]).values(state="leased"))
         taken = claims.claim(session, uuid.uuid4(), dataset_id, model.encoder_sha256, 2)
     assert [claim.image_id for claim in taken] == [images[2], images[0]]
+
+
+def test_an_image_given_up_does_not_end_the_work_on_the_others(runtime: Runtime, model: ModelVersion) -> None:
+    dataset_id, images = fill(runtime, 3)
+    job, encoder = uuid.uuid4(), model.encoder_sha256
+    with runtime.database.transaction() as session:
+        embeddings.want(session, images[0], model)  # a page waits for it, so it comes first
+        session.execute(update(Embedding).values(attempts=claims.MAX_CLAIMS))
+    with runtime.database.transaction() as session:
+        taken = claims.claim(session, job, dataset_id, encoder, 1)  # one at a time, as models of 1024 pixels are
+        assert [claim.image_id for claim in taken] == [images[1]]
+        states = session.scalars(select(Embedding.state).where(Embedding.attempts > 1)).all()
+        assert states == [EmbeddingState.FAILED]
