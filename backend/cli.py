@@ -3,6 +3,7 @@
 Importing this module imports no torch. Expected errors end in one line on stderr and exit code 1, never in a traceback.
 """
 
+import errno
 import json
 import sys
 from dataclasses import asdict
@@ -215,9 +216,18 @@ def main() -> None:
         sys.exit(_complain(f"The database does not answer: {error.orig}. `maskloom doctor` says more."))
     except ProgrammingError as error:
         sys.exit(_complain(f"The database has another schema than this version: {error.orig}. Run `maskloom migrate`."))
+    except OSError as error:
+        sys.exit(_complain(_about_files(error)))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         sys.exit(_complain(f"A setting in the environment is wrong. {problems}"))
+
+
+def _about_files(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "The disk is full. Free some space, or set MASKLOOM_HOME to a folder on another disk."
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}. Check that path and its rights; MASKLOOM_HOME names the data folder."
 
 
 def _complain(text: str) -> int:

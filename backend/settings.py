@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="other origins whose pages may write with a cookie, e.g. a proxy's public URL"
     )
+    instance: str = Field(default="", description="set by `maskloom up`, which knows its own web process by it")
     log_format: Literal["text", "json"] = "text"
     log_level: str = "INFO"
 

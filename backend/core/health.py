@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["health"])
 WORKER_KEY = "maskloom:worker:"
+INSTANCE_HEADER = "X-Maskloom-Instance"
 
 
 class Alive(BaseModel):
@@ -86,8 +87,9 @@ def readiness(runtime: Runtime) -> Ready:
 
 
 @router.get("/healthz", summary="Is the process alive", response_model=Alive)
-def healthz() -> Alive:
+def healthz(request: Request, response: Response) -> Alive:
     """Says ok as long as the process answers."""
+    response.headers[INSTANCE_HEADER] = request.app.state.runtime.settings.instance
     return Alive()
 
 

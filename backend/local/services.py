@@ -44,6 +44,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         "STORAGE_URL": settings.effective_storage_url,
+        "MASKLOOM_INSTANCE": settings.instance,
         "PYTHONUNBUFFERED": "1",
     }
 

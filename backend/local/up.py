@@ -4,6 +4,8 @@ Order matters: the lock, the port, Postgres, Redis, migrations, the first admin,
 clock; and the other way round at the end.
 """
 
+import http.client
+import secrets
 import signal
 import socket
 import sys
@@ -18,6 +20,7 @@ from types import FrameType
 from backend import pipeline
 from backend.accounts import service as accounts
 from backend.core.celery import CONTROL_QUEUE
+from backend.core.health import INSTANCE_HEADER
 from backend.core.runtime import Runtime
 from backend.local import services
 from backend.local.folders import LocalServiceError
@@ -122,6 +125,7 @@ def _run_locked(
             say("Starting Postgres ..." if postgres.pid() is None else "Adopting the Postgres that still runs ...")
             postgres.start()
         settings = services.with_private_urls(settings, postgres, redis)
+        settings = settings.model_copy(update={"instance": secrets.token_hex(8)})
         supervisor = Supervisor(settings.home, services.environment_of(settings), say)
         _stop_on_signals(supervisor)
         leftovers = supervisor.end_leftovers()
@@ -136,7 +140,7 @@ def _run_locked(
             for spec in WORKERS:
                 supervisor.start(spec.name, worker_command(spec), niceness=spec.niceness)
             supervisor.start("beat", beat_command())
-            _wait_until_served(supervisor, f"http://{_reachable(host)}:{port}/healthz")
+            wait_until_served(supervisor, f"http://{_reachable(host)}:{port}/healthz", settings.instance, port)
             if not supervisor.stopping:
                 _welcome(say, settings, url, password)
                 if browser:
@@ -190,12 +194,17 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _wait_until_served(supervisor: Supervisor, address: str) -> None:
+def wait_until_served(supervisor: Supervisor, address: str, instance: str, port: int) -> None:
+    """Until our own web process answers; `LocalServiceError` if another program does, or nobody in time."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while not supervisor.stopping:
         try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
+            with urllib.request.urlopen(address, timeout=2) as answer:
+                if answer.headers.get(INSTANCE_HEADER) == instance:
+                    return
+            raise _somebody_else(port)
+        except urllib.error.HTTPError as error:
+            raise _somebody_else(port) from error
         except (urllib.error.URLError, OSError):
             supervisor.check()
             if time.monotonic() > deadline:
@@ -204,3 +213,12 @@ def _wait_until_served(supervisor: Supervisor, address: str) -> None:
                     f"Its log: {supervisor.logs / 'web.log'}"
                 ) from None
             time.sleep(0.2)
+        except http.client.HTTPException as error:
+            raise _somebody_else(port) from error
+
+
+def _somebody_else(port: int) -> LocalServiceError:
+    return LocalServiceError(
+        f"Another program took port {port} while Maskloom was starting. Choose another with `--port`, for example "
+        f"`--port {port + 1}`, or stop that program."
+    )
