@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from backend.simulate.loop import Report
 
 
@@ -41,13 +43,16 @@ def simulate(
     console = Console(stderr=True)
     plan = Plan(rounds_stage1=rounds_stage1, rounds_stage2=rounds_stage2, num_annotators=annotators)
     try:
+        if not token and not email:
+            raise PlatformError("Give --token (or MASKLOOM_TOKEN) with an admin's API token, or --email to sign in.")
         truth = Truth(data, images, seed)
         with Platform(url, token) as platform, console.status("starting") as status:
             if email:
                 platform.sign_in(
                     email, os.environ.get("MASKLOOM_PASSWORD") or typer.prompt("Password", hide_input=True)
                 )
-            loop = Loop(platform, truth, plan, Person(image_budget_s=budget_s), status.update)
+            say = status.update if console.is_terminal else _lines(console)
+            loop = Loop(platform, truth, plan, Person(image_budget_s=budget_s), say)
             report = loop.run(f"{data.name} simulated {time.strftime('%Y-%m-%d %H:%M:%S')}")
     except (PlatformError, EngineError) as error:
         console.print(f"[red]error:[/red] {error}", highlight=False)
@@ -58,6 +63,19 @@ def simulate(
         return
     Console().print(_table(report))
     typer.echo(f"Written: {files[0]} and {files[1]}")
+
+
+def _lines(console: Console) -> Callable[[str], None]:
+    """What the spinner would say, as lines for a log file; the same line is not said twice in a row."""
+    last = ""
+
+    def say(text: str) -> None:
+        nonlocal last
+        if text != last:
+            console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False)
+            last = text
+
+    return say
 
 
 def _table(report: Report) -> Table:
