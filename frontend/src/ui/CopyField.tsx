@@ -8,7 +8,8 @@ export function CopyField({ label, value }: { label: string; value: string }) {
       label={label}
       value={value}
       readOnly
-      styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)" } }}
+      // At fractional sizes browsers cut underscores off in a field, and whoever reads the secret out loses them.
+      styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
       onFocus={(event) => event.currentTarget.select()}
       rightSection={
         <CopyButton value={value}>

@@ -54,7 +54,7 @@ export function RoundActions({ round, newest, idle }: Props) {
     const ask = () =>
       confirm({
         title: `Use the model of round ${round.number} all the same?`,
-        children: `The gate held it back: ${readGate(round.gate)?.reason ?? "it was not better."} Open browsers switch to it at once.`,
+        children: `The gate held it back: ${readGate(round.gate)?.reason ?? "it was not better."} Open browsers are offered it at once.`,
         confirm: "Use it all the same",
         onConfirm: () => override.mutate(),
       });
@@ -68,7 +68,8 @@ export function RoundActions({ round, newest, idle }: Props) {
     const ask = () =>
       confirm({
         title: `Roll back round ${round.number}?`,
-        children: "The model before this round is used again, in open browsers too. Masks stay; nothing is deleted.",
+        children:
+          "The model before this round is used again; open browsers are offered it. Masks stay; nothing is deleted.",
         confirm: "Roll back",
         onConfirm: () => rollback.mutate(),
       });

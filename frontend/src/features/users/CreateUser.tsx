@@ -76,7 +76,13 @@ function CreateForm({ onClose, onCreated }: Omit<Props, "opened">) {
 
 export function HandOverDialog({ handOver, onClose }: { handOver: HandOver | null; onClose: () => void }) {
   return (
-    <Modal opened={handOver !== null} onClose={onClose} title="Hand this over" closeOnClickOutside={false}>
+    <Modal
+      opened={handOver !== null}
+      onClose={onClose}
+      title="Hand this over"
+      closeOnClickOutside={false}
+      closeOnEscape={false}
+    >
       {handOver && (
         <Stack gap="md">
           <Text size="sm">

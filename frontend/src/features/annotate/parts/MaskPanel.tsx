@@ -16,13 +16,9 @@ function nameOf(mask: DocMask): string {
   if (mask.status === "rejected") return "Rejected";
   if (mask.source === "import") return "Imported";
   if (mask.source === "generated") return "Generated";
-  return mask.source === "brush"
-    ? "Drawn"
-    : mask.edited
-      ? "Model + brush"
-      : mask.source === "proposal"
-        ? "From proposal"
-        : "Model";
+  if (mask.source === "proposal") return mask.edited ? "Mended proposal" : "From proposal";
+  if (mask.source === "brush") return "Drawn";
+  return mask.edited ? "Model + brush" : "Model";
 }
 
 type RowProps = { mask: DocMask; open: boolean; session: AnnotateSession };
