@@ -11,11 +11,11 @@ import { isRunning } from "./roundState";
 
 interface Props {
   round: Round;
-  newest: boolean;
+  inUse: boolean;
   idle: boolean;
 }
 
-export function RoundActions({ round, newest, idle }: Props) {
+export function RoundActions({ round, inUse, idle }: Props) {
   const admin = useMay("admin");
   const params = { path: { round_id: round.id } };
   const stale = [keys.rounds(round.dataset_id), keys.datasets, keys.models, keys.jobs, keys.stages(round.dataset_id)];
@@ -64,7 +64,7 @@ export function RoundActions({ round, newest, idle }: Props) {
       </Button>
     );
   }
-  if (newest && idle) {
+  if (inUse && idle) {
     const ask = () =>
       confirm({
         title: `Roll back round ${round.number}?`,
@@ -76,6 +76,21 @@ export function RoundActions({ round, newest, idle }: Props) {
     return (
       <Button size="xs" variant="default" loading={rollback.isPending} onClick={ask}>
         Roll back…
+      </Button>
+    );
+  }
+  if (round.state === "activated" && round.model_id && idle) {
+    const ask = () =>
+      confirm({
+        title: `Use the model of round ${round.number} again?`,
+        children: "It takes the place of the model in use; open browsers are offered it at once.",
+        confirm: "Use it again",
+        danger: false,
+        onConfirm: () => override.mutate(),
+      });
+    return (
+      <Button size="xs" variant="default" loading={override.isPending} onClick={ask}>
+        Use it again…
       </Button>
     );
   }

@@ -15,13 +15,13 @@ import { isRunning } from "./roundState";
 
 interface Props {
   round: Round;
-  /** The latest activated round: the one a rollback takes back. */
-  newest: boolean;
+  /** Its model is the active one: a rollback takes it back. */
+  inUse: boolean;
   /** No round of this dataset is running. */
   idle: boolean;
 }
 
-export function RoundCard({ round, newest, idle }: Props) {
+export function RoundCard({ round, inUse, idle }: Props) {
   const running = isRunning(round.state);
   const gate = readGate(round.gate);
   const took = between(round.started_at, round.finished_at, Date.now());
@@ -39,13 +39,13 @@ export function RoundCard({ round, newest, idle }: Props) {
             <Group gap="sm">
               <Title order={3}>Round {round.number}</Title>
               <RoundBadge state={round.state} />
-              {newest && <Badge color="loom">latest in use</Badge>}
+              {inUse && <Badge color="loom">in use</Badge>}
             </Group>
             <Text size="xs" c="var(--ink-soft)" mt={2}>
               <Ago at={round.created_at} />, {facts.join(", ")}
             </Text>
           </div>
-          <RoundActions round={round} newest={newest} idle={idle} />
+          <RoundActions round={round} inUse={inUse} idle={idle} />
         </Group>
         {running && round.job_id && <RunningJob jobId={round.job_id} />}
         {round.error && (
@@ -94,6 +94,8 @@ function Verdict({ gate }: { gate: RoundGate }) {
         </Group>
       )}
       <Text size="sm">{gate.reason}</Text>
+      {gate.overridden && <Text size="sm">An admin put it in use all the same.</Text>}
+      {gate.rolledBack && <Text size="sm">It was rolled back later.</Text>}
     </Stack>
   );
 }

@@ -7,11 +7,16 @@ import { NOTHING } from "../../lib/format";
 
 const HEIGHT = 150;
 
+/** Bounds of an axis that reach at least to `value`. */
+const below = (value: number) => (least: number) => Math.min(least, value);
+const above = (value: number) => (most: number) => Math.max(most, value);
 const digits = (places: number) => (value: number) => value.toFixed(places);
 
 export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
   const data = [...rounds].sort((a, b) => a.number - b.number).map((round) => ({ ...round, name: nameOf(round) }));
   const common = { h: HEIGHT, data, dataKey: "name", tickLine: "none" as const, gridAxis: "x" as const };
+  // Few ticks, each of them shown: left alone, the chart drops those that come close and says nothing of zero.
+  const axis = { tickCount: 3, interval: 0 as const };
   const line = { ...common, curveType: "linear" as const, withDots: true, strokeWidth: 2, connectNulls: true };
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} spacing="md">
@@ -26,7 +31,7 @@ export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
       >
         <LineChart
           {...line}
-          yAxisProps={{ domain: ["auto", "auto"], width: 40 }}
+          yAxisProps={{ ...axis, domain: [0, "auto"], width: 46 }}
           valueFormatter={digits(3)}
           series={[
             { name: "miou_1", label: "1 click", color: "indigo.5" },
@@ -34,10 +39,10 @@ export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
           ]}
         />
       </Plot>
-      <Plot title="Gain of the round" latest={lastOf(data, "gain", 3)} note="mIoU over the model before">
+      <Plot title="Gain of the round" latest={lastOf(data, "gain", 3)} note="over the model before">
         <BarChart
           {...common}
-          yAxisProps={{ width: 40 }}
+          yAxisProps={{ ...axis, domain: [below(0), above(0)], width: 52 }}
           valueFormatter={digits(3)}
           maxBarWidth={26}
           series={[{ name: "gain", label: "Gain", color: "loom.6" }]}
@@ -47,7 +52,7 @@ export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
       <Plot title="Seconds per mask" latest={lastOf(data, "seconds_per_mask", 1)} note="an annotator's time">
         <LineChart
           {...line}
-          yAxisProps={{ domain: [0, "auto"], width: 32 }}
+          yAxisProps={{ ...axis, domain: [0, "auto"], width: 32 }}
           valueFormatter={digits(1)}
           series={[{ name: "seconds_per_mask", label: "Seconds", color: "grape.5" }]}
         />
@@ -55,7 +60,7 @@ export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
       <Plot title="Masks per image" latest={lastOf(data, "masks_per_image", 1)} note="on annotated images">
         <LineChart
           {...line}
-          yAxisProps={{ domain: [0, "auto"], width: 32 }}
+          yAxisProps={{ ...axis, domain: [0, "auto"], width: 32 }}
           valueFormatter={digits(1)}
           series={[{ name: "masks_per_image", label: "Masks", color: "blue.5" }]}
         />

@@ -30,7 +30,8 @@ export function RoundsPage() {
   );
   const newestFirst = [...(rounds.data ?? [])].sort((a, b) => b.number - a.number);
   const running = newestFirst.find((round) => isRunning(round.state));
-  const newest = newestFirst.find((round) => round.state === "activated");
+  // Not simply the latest activated one: it may have been rolled back, or another model activated since.
+  const inUse = newestFirst.find((round) => round.model_id !== null && round.model_id === dataset?.active_model_id);
 
   return (
     <Page>
@@ -62,7 +63,7 @@ export function RoundsPage() {
           )}
           <ol className={classes.timeline}>
             {newestFirst.map((round) => (
-              <RoundCard key={round.id} round={round} newest={round.id === newest?.id} idle={!running} />
+              <RoundCard key={round.id} round={round} inUse={round.id === inUse?.id} idle={!running} />
             ))}
           </ol>
         </section>

@@ -8,7 +8,15 @@ test("a gate that measured nothing has a verdict and no figures", () => {
     gain: null,
     low: null,
     high: null,
+    overridden: false,
+    rolledBack: false,
   });
+});
+
+test("an override and a rollback stay on record", () => {
+  const gate = { passed: false, reason: "Worse.", overridden_at: "2026-01-01T00:00:00Z" };
+  expect(readGate(gate)).toMatchObject({ overridden: true, rolledBack: false });
+  expect(readGate({ ...gate, rolled_back_at: "2026-01-02T00:00:00Z" })).toMatchObject({ rolledBack: true });
 });
 
 test("a round that was not evaluated has no gate", () => {

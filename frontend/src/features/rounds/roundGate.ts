@@ -7,6 +7,9 @@ export interface RoundGate {
   gain: number | null;
   low: number | null;
   high: number | null;
+  /** An admin has activated its model against the gate. */
+  overridden: boolean;
+  rolledBack: boolean;
 }
 
 const numberOrNull = (value: unknown) => (typeof value === "number" ? value : null);
@@ -19,5 +22,7 @@ export function readGate(gate: Record<string, unknown> | null | undefined): Roun
     gain: numberOrNull(gate.gain),
     low: numberOrNull(gate.ci_low),
     high: numberOrNull(gate.ci_high),
+    overridden: !gate.passed && typeof gate.overridden_at === "string",
+    rolledBack: typeof gate.rolled_back_at === "string",
   };
 }

@@ -56,7 +56,7 @@ export function TopNotices() {
       {newModel && (
         <div className={classes.bubble} data-testid="new-model">
           <IconSparkles size={18} color="var(--mantine-color-loom-6)" style={{ flex: "none" }} />
-          <Text size="sm">A new model is available. It is used from the next image on.</Text>
+          <Text size="sm">Another model is active now. It is used from the next image on.</Text>
           <Button {...keepFocus} size="compact-xs" variant="light" onClick={() => void session.switchModel()}>
             Use it now
           </Button>
