@@ -32,7 +32,10 @@ class Platform:
     def __init__(self, url: str, token: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         transport = httpx.HTTPTransport(retries=3)
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=120, transport=transport)
+        try:
+            self._http = httpx.Client(base_url=url, headers=headers, timeout=120, transport=transport)
+        except httpx.InvalidURL as error:
+            raise PlatformError(f"{url!r} is not an address ({error}). Give one like http://127.0.0.1:8000.") from error
         self.url = url
 
     def __enter__(self) -> Self:
@@ -42,7 +45,15 @@ class Platform:
         self._http.close()
 
     def sign_in(self, email: str, password: str) -> Json:
-        return self.post("/api/session", {"email": email, "password": password})
+        """Sign in; raises PlatformError for a one-time password too, with which nothing else may be done."""
+        user = self.post("/api/session", {"email": email, "password": password})
+        if user.get("must_change_password"):
+            raise PlatformError(
+                f"{email} still has a one-time password. Sign in at {self.url} in a browser, choose your own password, "
+                "then try again with that one.",
+                code="password_change_required",
+            )
+        return user
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
@@ -57,19 +68,26 @@ class Platform:
         return response
 
     def get(self, path: str, **params: Any) -> Json:
-        result: Json = self.request("GET", path, params=params).json()
-        return result
+        return self._json(self.request("GET", path, params=params))
+
+    def _json(self, response: httpx.Response) -> Json:
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise PlatformError(f"What answers at {self.url} is not Maskloom. Give its address with --url.")
+        return body
 
     def get_bytes(self, path: str, **params: Any) -> bytes:
         return self.request("GET", path, params=params).content
 
     def post(self, path: str, body: Json | None = None) -> Json:
         response = self.request("POST", path, json=body if body is not None else {})
-        return response.json() if response.content else {}
+        return self._json(response) if response.content else {}
 
     def put(self, path: str, body: Json) -> Json:
-        result: Json = self.request("PUT", path, json=body).json()
-        return result
+        return self._json(self.request("PUT", path, json=body))
 
     def delete(self, path: str, **params: Any) -> None:
         self.request("DELETE", path, params=params)
@@ -90,7 +108,7 @@ class Platform:
         """Upload files in one import and return its finished job."""
         handles = [("files", (path.name, path.open("rb"))) for path in files]
         try:
-            job = self.request("POST", f"/api/datasets/{dataset_id}/imports", files=handles).json()
+            job = self._json(self.request("POST", f"/api/datasets/{dataset_id}/imports", files=handles))
         finally:
             for _, (_, handle) in handles:
                 handle.close()
@@ -128,6 +146,8 @@ def _refusal(method: str, path: str, response: httpx.Response) -> PlatformError:
     try:
         problem = response.json()
     except ValueError:
+        problem = None
+    if not isinstance(problem, dict):
         problem = {}
     detail = problem.get("detail") or response.text[:200] or response.reason_phrase
     return PlatformError(f"{method} {path}: {detail}", response.status_code, problem.get("code", ""))

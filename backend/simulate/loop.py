@@ -40,7 +40,8 @@ class Plan:
         ):
             total = round(num_images * share)
             edges = np.linspace(0, total, rounds + 1).round().astype(int)
-            out += [(stage, int(n)) for n in np.diff(edges)]
+            # More rounds than images leave some rounds without any: those are not played.
+            out += [(stage, int(n)) for n in np.diff(edges) if n > 0]
         return out
 
 
@@ -189,6 +190,8 @@ class Loop:
         runs = self._platform.get("/api/generations", dataset_id=self._dataset_id)["items"]
         if not runs:
             raise PlatformError("Switching to stage 3 started no generation run.")
+        if runs[0]["state"] != "succeeded":
+            raise PlatformError(f"The generation run {runs[0]['state']}: {runs[0].get('error') or 'no reason given'}")
         matches = dict.fromkeys(IOU_LEVELS, 0)
         generated = truths = images = 0
         for image in list(self._platform.pages(f"/api/datasets/{self._dataset_id}/images")):

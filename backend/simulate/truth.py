@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +23,23 @@ class Truth:
         source = folder / "instances.json"
         if not source.is_file():
             raise FormatError(f"{folder} holds no instances.json. Give a COCO folder: images/ beside instances.json.")
-        coco = json.loads(source.read_text())
-        by_image: dict[int, list[dict[str, object]]] = {}
-        for row in coco["annotations"]:
-            if not row.get("iscrowd"):
-                by_image.setdefault(row["image_id"], []).append(row)
-        rows = [row for row in coco["images"] if row["id"] in by_image]
+        try:
+            rows, by_image = _annotated(json.loads(source.read_text()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise FormatError(f"{source} is not in COCO format ({type(error).__name__}: {error}).") from error
         if not rows:
-            raise FormatError(f"{source} annotates no image.")
+            raise FormatError(f"{source} annotates no image. Choose a folder with annotated images.")
         order = np.random.default_rng(seed).permutation(len(rows))[:num_images]
         chosen = [rows[i] for i in sorted(order)]
         self.paths = [folder / "images" / row["file_name"] for row in chosen]
+        missing = [path for path in self.paths if not path.is_file()]
+        if missing:
+            raise FormatError(f"{len(missing)} images of {source} are not there, the first is {missing[0]}.")
+        # The platform shows an image by its bare name.
+        if len({path.name for path in self.paths}) < len(self.paths):
+            raise FormatError(f"Several images of {source} have the same name. Rename them, or choose fewer.")
         self._encoded = {
-            row["file_name"]: [
+            PurePosixPath(row["file_name"]).name: [
                 rle.encode(polygons.to_mask(a["segmentation"], row["height"], row["width"]))
                 for a in by_image[row["id"]]
             ]
@@ -48,3 +53,14 @@ class Truth:
         """The truth of one image, largest first (the order of prominence)."""
         masks = [rle.decode(encoded) for encoded in self._encoded[file_name]]
         return sorted((m for m in masks if m.any()), key=np.count_nonzero, reverse=True)
+
+
+def _annotated(coco: Any) -> tuple[list[Any], dict[Any, list[Any]]]:
+    """The images that have annotations, and the annotations by image id; crowds are left out."""
+    by_image: dict[Any, list[Any]] = {}
+    for row in coco["annotations"]:
+        if not row.get("iscrowd"):
+            by_image.setdefault(row["image_id"], []).append({"segmentation": row["segmentation"]})
+    keys = ("id", "file_name", "height", "width")
+    rows = [{key: row[key] for key in keys} for row in coco["images"] if row["id"] in by_image]
+    return rows, by_image
