@@ -77,7 +77,14 @@ function Run({ run }: { run: Generation }) {
           </Text>
         </Stack>
       </Table.Td>
-      <Table.Td ta="right">{count(run.masks)}</Table.Td>
+      <Table.Td ta="right">
+        {count(run.masks)}
+        {run.state === "succeeded" && run.masks === 0 && (
+          <Text size="xs" c="var(--ink-soft)">
+            Nothing was confident and stable enough. Train another round, or choose other settings.
+          </Text>
+        )}
+      </Table.Td>
     </Table.Tr>
   );
 }

@@ -22,10 +22,12 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
         <Text fw={600} size="sm" truncate title={image.file_name}>
           {image.file_name}
         </Text>
-        <Text size="xs" c="var(--ink-soft)" className="tabular" style={{ whiteSpace: "nowrap" }}>
+        <Text size="xs" c="var(--ink-soft)" className={`tabular ${classes.roomy}`} style={{ whiteSpace: "nowrap" }}>
           {image.width} × {image.height}
         </Text>
-        <Badge color="gray">Stage {stage}</Badge>
+        <Badge color="gray" className={classes.roomy}>
+          Stage {stage}
+        </Badge>
         {image.split === "heldout" && (
           <Tooltip label="Masks of this image measure the models; they are not trained on.">
             <Badge color="grape">Held out</Badge>
@@ -37,7 +39,13 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
           </Tooltip>
         )}
       </Group>
-      <Text size="xs" c="var(--ink-soft)" className="tabular" data-testid="remaining" style={{ whiteSpace: "nowrap" }}>
+      <Text
+        size="xs"
+        c="var(--ink-soft)"
+        className={`tabular ${classes.roomy}`}
+        data-testid="remaining"
+        style={{ whiteSpace: "nowrap" }}
+      >
         {plural(remaining, "image")} left
       </Text>
       <SaveStatus />
