@@ -1,0 +1,116 @@
+"""A simulated annotator on the real application, with a real (tiny, untrained) model decoded in onnxruntime."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from backend.annotation import intake
+from backend.annotation.models import Mask, MaskSource, MaskStatus, Task, TaskState
+from backend.core.runtime import Runtime
+from backend.registry import service as registry
+from backend.simulate.annotator import Annotator, Person
+from backend.simulate.client import Platform
+from backend.simulate.truth import Truth
+from engine.masks import rle
+from tests.backend.conftest import Scene, disc
+from tests.conftest import SignedIn
+from tests.factories import images as pictures
+from tests.factories.records import SIZE, box_rle
+
+MakeScene = Callable[..., Scene]
+Login = Callable[..., SignedIn]
+
+
+@pytest.fixture(autouse=True)
+def no_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("backend.simulate.annotator.time.sleep", lambda _: pytest.fail("waits for an embedding"))
+
+
+@pytest.fixture
+def platform(login: Login) -> Platform:
+    made = Platform("http://testserver")
+    made._http = login("admin")
+    return made
+
+
+def embed(runtime: Runtime, scene: Scene, run_jobs: Callable[[], int]) -> None:
+    with runtime.database.transaction() as session:
+        registry.embed_missing(session, scene.dataset_id)
+    run_jobs()
+
+
+def truth_of(folder: Path, scene: Scene) -> Truth:
+    """The discs of the scene's images, as a COCO folder."""
+    (folder / "images").mkdir()
+    numbers = range(len(scene.image_ids))
+    for number in numbers:
+        (folder / "images" / f"{number}.png").write_bytes(pictures.png(number, SIZE))
+    document = {
+        "images": [{"id": n, "file_name": f"{n}.png", "height": SIZE[0], "width": SIZE[1]} for n in numbers],
+        "annotations": [{"image_id": n, "segmentation": dict(rle.encode(disc(n)))} for n in numbers],
+    }
+    (folder / "instances.json").write_text(json.dumps(document))
+    return Truth(folder, len(scene.image_ids), seed=0)
+
+
+def test_the_queue_is_worked_off_and_what_was_told_is_what_is_stored(
+    runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
+) -> None:
+    scene = make_scene(train=3, heldout=0, masks=False)
+    embed(runtime, scene, run_jobs)
+    person = Person(max_clicks=3)
+    annotator = Annotator(platform, str(scene.dataset_id), truth_of(tmp_path, scene), person)
+    tallies = []
+    while (tally := annotator.next_task()) is not None:
+        tallies.append(tally)
+    assert sorted(tally.image_id for tally in tallies) == sorted(map(str, scene.image_ids))
+    for tally in tallies:
+        assert 1 <= tally.clicks <= 3
+        assert tally.seconds_s == pytest.approx(person.find_s + tally.clicks * person.click_s)
+        assert len(tally.ious) == tally.human_masks <= 1
+    with runtime.database.transaction() as session:
+        assert set(session.scalars(select(Task.state))) == {TaskState.DONE}
+        masks = {str(mask.image_id): mask for mask in session.scalars(select(Mask))}
+    assert len(masks) == sum(tally.human_masks for tally in tallies)
+    for tally in tallies:
+        if tally.human_masks:
+            mask = masks[tally.image_id]
+            assert (mask.source, mask.status) == (MaskSource.MODEL, MaskStatus.ACCEPTED)
+            assert (mask.num_clicks, len(mask.prompts)) == (tally.clicks, tally.clicks)
+            assert mask.model_id == scene.model_id
+            shape, target = rle.decode(mask.rle), disc(scene.image_ids.index(mask.image_id))
+            assert tally.ious[0] == pytest.approx((shape & target).sum() / (shape | target).sum())
+
+
+def test_good_proposals_are_kept_and_others_deleted_at_a_click_each(
+    runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
+) -> None:
+    scene = make_scene(train=1, heldout=0, masks=False)
+    embed(runtime, scene, run_jobs)
+    proposals = [{"segmentation": rle.encode(disc(0))}, {"segmentation": box_rle(0, 0, 5, 5)}]
+    with runtime.database.transaction() as session:
+        assert intake.add_proposals(session, scene.image_ids[0], scene.model_id, proposals) == 2
+    person = Person()
+    tally = Annotator(platform, str(scene.dataset_id), truth_of(tmp_path, scene), person).next_task()
+    assert tally is not None
+    assert (tally.proposals, tally.proposals_kept, tally.human_masks, tally.clicks) == (2, 1, 0, 0)
+    assert tally.seconds_s == person.click_s
+    with runtime.database.transaction() as session:
+        (kept,) = session.scalars(select(Mask).where(Mask.deleted_at.is_(None)))
+        assert (kept.source, kept.status) == (MaskSource.PROPOSAL, MaskStatus.ACCEPTED)
+        assert np.array_equal(rle.decode(kept.rle), disc(0))
+
+
+def test_an_image_without_time_left_is_finished_without_masks(
+    runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
+) -> None:
+    scene = make_scene(train=1, heldout=0, masks=False)
+    embed(runtime, scene, run_jobs)
+    person = Person(image_budget_s=2.0)
+    tally = Annotator(platform, str(scene.dataset_id), truth_of(tmp_path, scene), person).next_task()
+    assert tally is not None
+    assert (tally.human_masks, tally.clicks, tally.seconds_s) == (0, 0, 0.0)
