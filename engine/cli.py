@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
+from engine.commands.evaluate import evaluate
+from engine.commands.generate import generate
+from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
-from engine.evaluate.cli import evaluate
-from engine.generate.cli import generate
-from engine.train.cli import train
 
 __all__ = ["app", "evaluate", "export_onnx", "generate", "train"]
 

@@ -178,5 +178,5 @@ def test_image_ids_stay_the_same(tmp_path):
 
 
 def test_the_command_is_there_without_torch():
-    code = "import sys, engine.generate.cli; sys.exit('torch' in sys.modules)"
+    code = "import sys, engine.commands.generate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
