@@ -12,12 +12,13 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
+from engine.commands.generate import generate
 from engine.export import sa1b
-from engine.generate import cli, folder
+from engine.generate import folder
 from engine.generate.generator import MaskGenerator
 
 app = typer.Typer()
-app.command()(cli.generate)
+app.command()(generate)
 
 
 @pytest.fixture
