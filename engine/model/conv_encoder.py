@@ -3,11 +3,14 @@
 Plain 3x3 convolutions with batch norm and ReLU, kept channels_last in memory: the shapes every CPU and GPU kernel
 library is fastest at, and safe in bfloat16. Stages at strides 4, 8, 16, 32 are fused at stride 16 (coarse context
 comes down, stride-8 detail comes up), and a neck ending in a layer norm gives embeddings of an even scale, which
-per-channel int8 storage needs. Input (B, 3, S, S), output (B, C, S/16, S/16).
+per-channel int8 storage needs. Convolutions do not know where they are, and the decoder adds positions to attention
+only, never to what its masks are read from; so the embedding carries its cells' positions, as a transformer's does.
+Input (B, 3, S, S), output (B, C, S/16, S/16).
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -23,11 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvEncoder"]
 
+POSITION_GAIN = 0.5  # at the start of training; the neck's own channels have a deviation of one
+
 
 class ConvEncoder(nn.Module):
-    """Args: encoder sizes and C, the channels of the embedding."""
+    """Args: encoder sizes, C (the channels of the embedding) and G (its grid at full size)."""
 
-    def __init__(self, config: ConvConfig, out_dim: int) -> None:
+    position_matrix: Tensor
+
+    def __init__(self, config: ConvConfig, out_dim: int, grid: int) -> None:
         super().__init__()
         widths = config.widths
         self.stem = nn.Sequential(
@@ -45,11 +52,16 @@ class ConvEncoder(nn.Module):
         self.neck = nn.Sequential(
             nn.Conv2d(out_dim, out_dim, kernel_size=3, padding=1, bias=False), LayerNorm2d(out_dim)
         )
+        self.grid = grid
+        # Random Fourier features as in the prompt encoder, whose matrix `Sam` copies into this one.
+        self.register_buffer("position_matrix", torch.randn(2, out_dim // 2))
+        self.position_gain = nn.Parameter(torch.full((out_dim,), POSITION_GAIN))
         self._batchnorm_frozen = False
         self._initialise()
         self.to_channels_last()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, offset: tuple[int, int] = (0, 0)) -> Tensor:
+        """Embed images, or crops of the model frame whose top left cell is `offset` (x, y) of the full grid."""
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         maps = []
         for stage in self.stages:
@@ -59,7 +71,18 @@ class ConvEncoder(nn.Module):
         context = functional.interpolate(self.from_coarse(coarse), scale_factor=2.0, mode="nearest")
         fused = functional.relu(self.from_middle(middle) + self.from_fine(fine) + context)
         embedding: Tensor = self.neck(self.fusion(fused))
-        return embedding.contiguous()
+        return (embedding + self._positions(embedding, offset)).contiguous()
+
+    def _positions(self, embedding: Tensor, offset: tuple[int, int]) -> Tensor:
+        """(1, C, g, g): what a cell's place adds to it."""
+        rows, columns = embedding.shape[2:]
+        matrix = self.position_matrix
+        y = (torch.arange(rows, device=matrix.device, dtype=matrix.dtype) + 0.5 + offset[1]) / self.grid
+        x = (torch.arange(columns, device=matrix.device, dtype=matrix.dtype) + 0.5 + offset[0]) / self.grid
+        places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        angles = (2 * places - 1) @ matrix * (2 * math.pi)
+        features = torch.cat([angles.sin(), angles.cos()], dim=-1) * self.position_gain
+        return features.permute(2, 0, 1)[None]
 
     def _initialise(self) -> None:
         for module in self.modules():

@@ -41,12 +41,15 @@ class Sam(nn.Module):
         self.config = config
         encoder = config.encoder
         self.image_encoder: nn.Module = (
-            ConvEncoder(encoder, config.prompt_dim)
+            ConvEncoder(encoder, config.prompt_dim, config.grid)
             if isinstance(encoder, ConvConfig)
             else ViTEncoder(encoder, config.image_size, config.patch_size, config.prompt_dim)
         )
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)
+        if isinstance(self.image_encoder, ConvEncoder):
+            matrix = self.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+            self.image_encoder.position_matrix.copy_(matrix)
         self.reset_constants()
 
     def reset_constants(self) -> None:

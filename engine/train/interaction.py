@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from engine.model.conv_encoder import ConvEncoder
 from engine.train.clicks import next_click_training, sample_prompt
 from engine.train.losses import FOCAL_WEIGHT, interaction_loss, mask_iou
 
@@ -51,6 +52,13 @@ class Interaction:
     first_iou: float
     last_iou: float
     num_calls: int
+
+
+def encode(model: Sam, images: Tensor, offset: tuple[int, int]) -> Tensor:
+    """Embeddings (B, C, g, g) of images or crops; a convolutional encoder is told where the crop sits."""
+    encoder = model.image_encoder
+    embeddings: Tensor = encoder(images, offset) if isinstance(encoder, ConvEncoder) else encoder(images)
+    return embeddings
 
 
 def prepare(model: Sam, embeddings: Tensor, offset: tuple[int, int] = (0, 0)) -> ImageFeatures:

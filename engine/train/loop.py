@@ -22,7 +22,7 @@ from engine.errors import TrainingError
 from engine.geometry import LOW_RES_STRIDE
 from engine.train.batches import Batch, BatchSize
 from engine.train.checkpoint import TrainState, load_state, save_state
-from engine.train.interaction import InteractionSettings, grid_of, interact
+from engine.train.interaction import InteractionSettings, encode, grid_of, interact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,7 +228,7 @@ class _Run:
         else:
             # Without the cache: shards run in threads, and it would hand one's casted weights to the other.
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16, cache_enabled=False):
-                embeddings = self.model.image_encoder(batch.inputs)
+                embeddings = encode(self.model, batch.inputs, batch.offset)
             embeddings = embeddings.float()
         interaction = interact(
             self.model,

@@ -87,7 +87,8 @@ def test_embeddings_have_an_even_scale(tiny_conv_model):
         embedding = tiny_conv_model.embed(torch.randn(2, 3, 64, 64) * 3)
     assert embedding.shape == (2, 32, 4, 4)
     assert embedding.is_contiguous()
-    torch.testing.assert_close(embedding.std(dim=1), torch.ones(2, 4, 4), atol=0.05, rtol=0.05)
+    # A deviation of one from the layer norm, and a little from the positions.
+    torch.testing.assert_close(embedding.std(dim=1), torch.ones(2, 4, 4), atol=0.25, rtol=0)
 
 
 def test_the_default_model_is_small():
