@@ -106,7 +106,7 @@ function figuresOf({ counts, stage, review_mode }: Dataset) {
 
 function perImage(masks: number, images: number): string {
   if (masks === 0) return "none yet";
-  return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "imported or generated";
+  return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "no image finished yet";
 }
 
 function NextStepCard({ dataset }: { dataset: Dataset }) {
