@@ -44,15 +44,11 @@ def train(
 ) -> None:
     """Train a promptable segmentation model. Ctrl-C writes a checkpoint and stops."""
     with fail_clearly():
-        import torch
-
         from engine.errors import TrainingError
         from engine.model.checkpoint import save_model
 
         if not resume and (out / "last.pt").exists():
             raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
-        if shards > 1:
-            torch.set_num_threads(1)
         sam = _start_model(model, from_scratch, seed)
         source = _source(data, scenes, scenes_weight, seed)
         settings = _settings(sam.config, minutes, steps, small_until, learning_rate, seed, shards)

@@ -56,8 +56,9 @@ class TrainSettings:
     The run ends after `max_steps` or `minutes`, whichever comes first; the learning rate warms up over `warmup_steps`
     and falls along a cosine to `final_lr` of its height at that end. `bf16` runs the encoder in bfloat16 (the decoder's
     small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. `shards` splits every
-    batch over that many threads, which on a busy machine wastes less than torch's own threads do (set those to 1); with
-    more than one, batch norm's statistics depend on timing, so a run is no longer exactly repeatable.
+    batch over that many threads, torch's own being one meanwhile: on a busy machine those spend most of their time
+    waiting for each other. With more than one shard, batch norm's statistics, unless frozen, depend on timing, so that
+    a run is no longer exactly repeatable.
     """
 
     mode: Literal["full", "decoder"] = "full"
@@ -116,6 +117,23 @@ def train(
     that is no longer a number.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
+    threads = torch.get_num_threads()
+    try:
+        if settings.shards > 1:
+            torch.set_num_threads(1)
+        return _train(settings, model, source, out_dir, progress, should_stop)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _train(
+    settings: TrainSettings,
+    model: Sam,
+    source: BatchSource,
+    out_dir: Path,
+    progress: Progress | None,
+    should_stop: Callable[[], bool] | None,
+) -> TrainResult:
     run = _Run(settings, model, source, out_dir)
     saved_at = time.monotonic()
     stopped = False
@@ -145,7 +163,12 @@ class _Run:
         self._path = out_dir / "last.pt"
         self._optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
         self._trained = [p for group in self._optimizer.param_groups for p in group["params"]]
-        self._pool = ThreadPoolExecutor(max_workers=settings.shards, thread_name_prefix="shards")
+        self._pool = ThreadPoolExecutor(
+            max_workers=settings.shards,
+            thread_name_prefix="shards",
+            initializer=torch.set_num_threads if settings.shards > 1 else None,
+            initargs=(1,) if settings.shards > 1 else (),
+        )
         self.state = TrainState.start(model)
         self.figures: dict[str, float] = {}
         if self._path.exists():

@@ -63,6 +63,7 @@ class RoundSettings:
     learning_rate: float = 3e-4
     encoder_lr: float = 0.3
     num_images: int = 4
+    shards: int = 2
     num_masks: int = 6
     ema_decay: float = 0.98
     interaction: InteractionSettings = field(
@@ -145,6 +146,7 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
         final_lr=0.05,
         ema_decay=settings.ema_decay,
         freeze_batchnorm=True,
+        shards=settings.shards,
         phases=(Phase(until=1.0, batch=batch, interaction=settings.interaction),),
         checkpoint_every_s=settings.checkpoint_every_s,
     )
