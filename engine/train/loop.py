@@ -13,6 +13,7 @@ import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -166,8 +167,7 @@ class _Run:
         self._pool = ThreadPoolExecutor(
             max_workers=settings.shards,
             thread_name_prefix="shards",
-            initializer=torch.set_num_threads if settings.shards > 1 else None,
-            initargs=(1,) if settings.shards > 1 else (),
+            initializer=partial(torch.set_num_threads, 1) if settings.shards > 1 else None,
         )
         self.state = TrainState.start(model)
         self.figures: dict[str, float] = {}
