@@ -67,5 +67,5 @@ def _line(axis: mpl.axes.Axes, names: list[str], values: list[float], title: str
     for x, y in enumerate(values):
         axis.annotate(f"{y:.2f}", (x, y), textcoords="offset points", xytext=(0, 7), ha="center")
     axis.set_title(title)
-    axis.set_ylim(bottom=0)
-    axis.margins(y=0.2)
+    highest = float(axis.dataLim.ymax)  # of every line drawn here so far
+    axis.set_ylim(0, highest * 1.2 if highest > 0 else 1)
