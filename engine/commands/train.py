@@ -35,6 +35,9 @@ def train(
         "maskloom-s"
     ),
     from_scratch: Annotated[bool, typer.Option(help="Start from random weights of --model's description.")] = False,
+    prototypes_until: Annotated[
+        float, typer.Option(help="Fraction of the run spent on telling objects apart; for a fresh model.")
+    ] = 0.0,
     small_until: Annotated[float, typer.Option(help="Fraction of the run spent on crops below full size.")] = 0.7,
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
@@ -51,7 +54,7 @@ def train(
             raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
         sam = _start_model(model, from_scratch, seed)
         source = _source(data, scenes, scenes_weight, seed)
-        settings = _settings(sam.config, minutes, steps, small_until, learning_rate, seed, shards)
+        settings = _settings(sam.config, minutes, steps, prototypes_until, small_until, learning_rate, seed, shards)
         result = _run(settings, sam, source, out)
         path = out / f"{sam.config.name}.safetensors"
         save_model(result.model, path, {"steps": result.steps, "data": data, "scenes": scenes, "seed": seed})
@@ -114,31 +117,34 @@ def _settings(
     config: ModelConfig,
     minutes: float | None,
     steps: int | None,
+    prototypes_until: float,
     small_until: float,
     learning_rate: float,
     seed: int,
     shards: int,
 ) -> TrainSettings:
-    """The schedule of the default model: crops of 3/8, then 1/2 of the frame, then whole frames."""
+    """The schedule of the default model: a first lesson in telling objects apart, prompts on crops of half the frame,
+    then on whole frames.
+    """
     from engine.train.batches import BatchSize
     from engine.train.interaction import InteractionSettings
     from engine.train.loop import Phase, TrainSettings
 
     frame = config.image_size
-    # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call; and
-    # a fresh model finds objects sooner where dice weighs more. The last phase is the paper's 20 : 1.
-    first = InteractionSettings(length_weights=(2.0, 1.0), focal_weight=5.0)
-    early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=5.0)
-    late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
-    whole = Phase(until=1.0, batch=BatchSize(frame, 4, 6), interaction=late)
-    if config.encoder.kind == "vit" or small_until <= 0:  # its position embeddings have one size
-        phases: tuple[Phase, ...] = (whole,)
-    else:
-        phases = (
-            Phase(until=small_until * 0.5, batch=BatchSize(_crop(frame * 3 // 8), 12, 3), interaction=first),
-            Phase(until=small_until, batch=BatchSize(_crop(frame // 2), 10, 3), interaction=early),
-            whole,
-        )
+    # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call. And a
+    # fresh model leaves the answer "nothing, anywhere" much sooner where dice, not the focal loss, has the say.
+    early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=1.0)
+    late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0), focal_weight=5.0)
+    whole = Phase(until=1.0, batch=BatchSize(frame, 6, 4), interaction=late)
+    phases: tuple[Phase, ...] = (whole,)
+    if config.encoder.kind == "conv" and small_until > 0:  # a transformer's position embeddings have one size
+        half = _crop(frame // 2)
+        phases = (Phase(until=small_until, batch=BatchSize(half, 12, 4), interaction=early), whole)
+        if prototypes_until > 0:
+            first = Phase(
+                until=prototypes_until, batch=BatchSize(half, 16, 10), interaction=early, lesson="prototypes"
+            )
+            phases = (first, *phases)
     return TrainSettings(
         seed=seed,
         minutes=minutes,
@@ -164,7 +170,7 @@ def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path) -> T
 
     cv2.setNumThreads(1)  # crops are made beside the training step; more threads would take its cores
     config = sam.config
-    batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=AugmentSettings())
+    batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=AugmentSettings(scale_range=(0.5, 2.0), min_cells=4.0))
     with _stop_on_interrupt() as should_stop, _progress() as progress:
         return run_training(settings, sam, batches, out, progress, should_stop)
 

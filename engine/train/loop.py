@@ -24,6 +24,7 @@ from engine.geometry import LOW_RES_STRIDE
 from engine.train.batches import Batch, BatchSize
 from engine.train.checkpoint import TrainState, load_state, save_state
 from engine.train.interaction import InteractionSettings, encode, grid_of, interact
+from engine.train.prototypes import match_prototypes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,10 +44,15 @@ PROMPT_STREAM = 0x5A4D
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """What steps look like until `until`, a fraction of the run."""
+    """What steps look like until `until`, a fraction of the run.
+
+    `lesson`: "prompts" goes through the decoder as in use; "prototypes" is the first lesson of a fresh model
+    (`engine.train.prototypes`), of whose interaction only the focal weight counts.
+    """
 
     until: float
     batch: BatchSize
+    lesson: Literal["prompts", "prototypes"] = "prompts"
     interaction: InteractionSettings = field(default_factory=InteractionSettings)
 
 
@@ -253,15 +259,11 @@ class _Run:
             with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16, cache_enabled=False):
                 embeddings = encode(self.model, batch.inputs, batch.offset)
             embeddings = embeddings.float()
-        interaction = interact(
-            self.model,
-            embeddings,
-            batch.targets,
-            batch.image_index,
-            generator,
-            phase.interaction,
-            offset=batch.offset,
-        )
+        asked = (self.model, embeddings, batch.targets, batch.image_index, generator)
+        if phase.lesson == "prototypes":
+            interaction = match_prototypes(*asked, focal_weight=phase.interaction.focal_weight)
+        else:
+            interaction = interact(*asked, phase.interaction, offset=batch.offset)
         loss = interaction.loss * share
         gradients = torch.autograd.grad(loss, self._trained, allow_unused=True)
         return gradients, {

@@ -1,39 +1,47 @@
 """Generated scenes: images of overlapping shapes whose masks are known exactly.
 
 Each scene is drawn back to front: a background, then shapes with their own gradient, texture and shadow; a mask is the
-visible part of its shape. Everything follows from one seed. Used to widen small training sets and as sample images
+visible part of its shape. About a third of the scenes are crowds: many alike objects on a plainer ground. Everything follows from one seed. Used to widen small training sets and as sample images
 that need no licence. Knows nothing of models.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.train.data import BoolArray, Sample, UInt8Array, sample_from_masks
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 MIN_VISIBLE_PIXELS = 60
 MIN_VISIBLE_FRACTION = 0.25
+CROWD_SHARE = 0.35
+
+
+class Crowd(NamedTuple):
+    """What the many objects of one scene have in common: mean radius in pixels, RGB colour, and how round they are."""
+
+    radius: float
+    colour: NDArray[np.float32]
+    regularity: float
 
 
 def make_scene(seed: int, size: tuple[int, int] = (384, 512)) -> tuple[UInt8Array, list[BoolArray]]:
     """Draw scene `seed` of (h, w) `size` -> (RGB uint8 (h, w, 3), visible masks bool (h, w)); same seed, same scene."""
     rng = np.random.default_rng([seed, size[0], size[1]])
     height, width = size
-    canvas = _surface(rng, height, width)
+    crowd = _crowd(rng, max(height, width)) if rng.random() < CROWD_SHARE else None
+    canvas = _surface(rng, height, width) if crowd is None else _plain(rng, _colour(rng), height, width)
     owner = np.zeros((height, width), np.int32)
     full_areas = [0]
-    for number in range(1, int(rng.integers(4, 22)) + 1):
-        shape = _shape(rng, height, width)
+    for number in range(1, int(rng.integers(4, 22) if crowd is None else rng.integers(15, 70)) + 1):
+        shape = _shape(rng, height, width, crowd)
         full_areas.append(int(shape.sum()))
-        if rng.random() < 0.5:
+        if crowd is None and rng.random() < 0.5:
             canvas = _cast_shadow(rng, canvas, shape)
-        canvas = _paint(rng, canvas, shape)
+        canvas = _paint(rng, canvas, shape, crowd)
         owner[shape > 0.5] = number
     picture = _camera(rng, canvas)
     masks = []
@@ -70,6 +78,20 @@ def _colour(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0], np.float32)
 
 
+def _crowd(rng: np.random.Generator, side: int) -> Crowd:
+    return Crowd(side * float(np.exp(rng.uniform(np.log(0.015), np.log(0.07)))), _colour(rng), float(rng.random()))
+
+
+def _plain(
+    rng: np.random.Generator, colour: NDArray[np.float32], height: int, width: int, spread: float = 15.0
+) -> NDArray[np.float32]:
+    """One colour with faint smooth noise, float32 (h, w, 3)."""
+    cell = int(rng.integers(3, 40))
+    coarse = rng.normal(0, rng.uniform(0, spread), (height // cell + 2, width // cell + 2)).astype(np.float32)
+    noise = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    return np.asarray(np.clip(colour + noise[..., None], 0, 255), np.float32)
+
+
 def _surface(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
     """A gradient between two colours with smooth noise and sometimes stripes or checks, float32 (h, w, 3)."""
     angle = rng.uniform(0, 2 * np.pi)
@@ -96,14 +118,17 @@ def _surface(rng: np.random.Generator, height: int, width: int) -> NDArray[np.fl
     return np.asarray(np.clip(surface, 0, 255), np.float32)
 
 
-def _shape(rng: np.random.Generator, height: int, width: int) -> NDArray[np.float32]:
+def _shape(rng: np.random.Generator, height: int, width: int, crowd: Crowd | None) -> NDArray[np.float32]:
     """Coverage in [0, 1] of one random shape, float32 (h, w), with a smooth edge."""
     canvas = np.zeros((height, width), np.uint8)
-    radius = float(np.exp(rng.uniform(np.log(0.025), np.log(0.3)))) * max(height, width)
     centre = (rng.uniform(0, width), rng.uniform(0, height))
-    aspect = rng.uniform(0.35, 1.0)
     turn = rng.uniform(0, 360)
-    kind = rng.random()
+    if crowd is None:
+        radius = float(np.exp(rng.uniform(np.log(0.025), np.log(0.3)))) * max(height, width)
+        aspect, kind = rng.uniform(0.35, 1.0), rng.random()
+    else:
+        radius = crowd.radius * float(rng.uniform(0.6, 1.4))
+        aspect, kind = rng.uniform(0.4 + 0.5 * crowd.regularity, 1.0), 0.0 if rng.random() < crowd.regularity else 0.9
     if kind < 0.25:
         axes = (max(int(radius), 2), max(int(radius * aspect), 2))
         cv2.ellipse(canvas, (int(centre[0]), int(centre[1])), axes, turn, 0, 360, 255, -1, cv2.LINE_AA)
@@ -151,14 +176,19 @@ def _cast_shadow(
     return canvas * (1 - darkness[..., None])
 
 
-def _paint(rng: np.random.Generator, canvas: NDArray[np.float32], shape: NDArray[np.float32]) -> NDArray[np.float32]:
+def _paint(
+    rng: np.random.Generator, canvas: NDArray[np.float32], shape: NDArray[np.float32], crowd: Crowd | None
+) -> NDArray[np.float32]:
     """Lay a new surface over `canvas` where `shape` covers it, sometimes shaded towards its edge."""
     rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
     if not len(rows):
         return canvas
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cover = shape[window][..., None]
-    surface = _surface(rng, *cover.shape[:2])
+    if crowd is None:
+        surface = _surface(rng, *cover.shape[:2])
+    else:
+        surface = _plain(rng, crowd.colour + rng.normal(0, 12, 3).astype(np.float32), *cover.shape[:2], spread=40.0)
     if rng.random() < 0.5:
         depth = cv2.distanceTransform((shape[window] > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
         shade = 1 - rng.uniform(0.2, 0.6) * np.exp(-depth / max(float(depth.max()) * 0.4, 1.0))
