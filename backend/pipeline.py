@@ -72,7 +72,7 @@ PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
     "model.activated": (embed_missing, generation.propose_in_stage_two),
     "dataset.embedded": (generation.propose_in_stage_two,),
     "stage.changed": (generation.propose_in_stage_two, generation.generate_in_stage_three),
-    "job.finished": (rounds.on_job_finished, generation.on_job_finished, exports.on_job_finished),
+    "job.finished": (rounds.WORK.on_job_finished, generation.WORK.on_job_finished, exports.WORK.on_job_finished),
 }
 
 

@@ -1,14 +1,13 @@
 """The table of exports: one zip each."""
 
-import uuid
-from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy import BigInteger
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.db import Base, TimestampMixin, uuid7
+from backend.core.db import Base, TimestampMixin
+from backend.core.jobs.work import WorkMixin
 
 
 class ExportFormat(StrEnum):
@@ -28,14 +27,11 @@ class ExportState(StrEnum):
     cancelled = "cancelled"
 
 
-class Export(TimestampMixin, Base):
+class Export(WorkMixin, TimestampMixin, Base):
     """One export of a dataset's final masks."""
 
     __tablename__ = "exports"
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
-    dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
-    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
     format: Mapped[str]
     state: Mapped[str] = mapped_column(default=ExportState.queued)
     include_images: Mapped[bool] = mapped_column(default=True)
@@ -44,9 +40,6 @@ class Export(TimestampMixin, Base):
     sha256: Mapped[str | None]
     masks: Mapped[int | None]
     images: Mapped[int | None]
-    error: Mapped[str | None]
-    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    finished_at: Mapped[datetime | None]
 
     @property
     def storage_key(self) -> str:

@@ -47,7 +47,7 @@ def start_export(session: SessionDep, user: AdminUser, body: StartExport) -> Exp
 
 @router.get("/{export_id}", summary="One export", response_model=ExportOut, responses=problem_responses(404))
 def get_export(session: SessionDep, user: AnnotatorUser, export_id: uuid.UUID) -> ExportOut:
-    return ExportOut.of(service.get_export(session, export_id))
+    return ExportOut.of(service.WORK.get(session, export_id))
 
 
 @router.delete(

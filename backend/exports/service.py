@@ -7,11 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.annotation.models import Mask, MaskSource
-from backend.core import events, jobs
+from backend.core import events
 from backend.core.db import after_commit, utcnow
-from backend.core.errors import Conflict, Invalid, NotFound
-from backend.core.events import Event
-from backend.core.jobs import JobState
+from backend.core.errors import Conflict, Invalid
+from backend.core.jobs import Work
 from backend.core.storage import Storage
 from backend.datasets import service as datasets
 from backend.datasets.models import Image
@@ -20,16 +19,24 @@ from backend.exports.models import Export, ExportFormat, ExportState
 from backend.exports.schemas import ExportSource
 from backend.review import service as review
 
-RUN_KIND = "exports.run"
 OPEN_STATES = (ExportState.queued, ExportState.running)
 
 
-def get_export(session: Session, export_id: uuid.UUID, *, lock: bool = False) -> Export:
-    """The export, or NotFound."""
-    row = session.get(Export, export_id, with_for_update=lock or None, populate_existing=True)
-    if row is None:
-        raise NotFound(f"There is no export {export_id}. The dataset's exports page lists those there are.")
-    return row
+def _announce(session: Session, row: Export) -> None:
+    session.flush()
+    events.emit(
+        session, "export.updated", dataset_id=row.dataset_id, export_id=row.id, state=str(row.state), error=row.error
+    )
+
+
+WORK = Work(
+    table=Export,
+    kind="exports.run",
+    key="export_id",
+    open_states=OPEN_STATES,
+    missing="There is no export {}. The dataset's exports page lists those there are.",
+    announce=_announce,
+)
 
 
 def list_exports(session: Session, dataset_id: uuid.UUID) -> Sequence[Export]:
@@ -61,7 +68,7 @@ def start_export(
 ) -> Export:
     """A new export and its job; Invalid, with what to do, when it would be empty."""
     dataset = datasets.get_dataset(session, dataset_id)
-    if not image_ids(session, dataset_id, sources):
+    if is_empty(session, dataset_id, sources):
         raise Invalid(empty_text(session, dataset_id, sources))
     row = Export(
         dataset_id=dataset_id,
@@ -71,24 +78,12 @@ def start_export(
         sources=[source.value for source in ExportSource if source in sources],
         created_by=user_id,
     )
-    session.add(row)
-    session.flush()
-    job = jobs.enqueue(
-        session,
-        RUN_KIND,
-        payload={"export_id": str(row.id)},
-        title=f"Export {dataset.name} as {'SA-1B' if layout == ExportFormat.sa1b else 'COCO'}",
-        dataset_id=dataset_id,
-        created_by=user_id,
-    )
-    row.job_id = job.id
-    announce(session, row)
-    return row
+    return WORK.start(session, row, f"Export {dataset.name} as {'SA-1B' if layout == ExportFormat.sa1b else 'COCO'}")
 
 
 def empty_text(session: Session, dataset_id: uuid.UUID, sources: Sequence[ExportSource]) -> str:
     """Why an export would be empty, and what to do about it."""
-    if image_ids(session, dataset_id, list(ExportSource)):
+    if not is_empty(session, dataset_id, list(ExportSource)):
         names = ", ".join(source.value for source in sources)
         return f"No final mask has the chosen source ({names}). Choose more sources, then export again."
     return (
@@ -99,38 +94,25 @@ def empty_text(session: Session, dataset_id: uuid.UUID, sources: Sequence[Export
 
 def begin(session: Session, export_id: uuid.UUID, job_id: uuid.UUID) -> Export:
     """Called by every attempt of the export's job; an export that succeeded before stays as it is."""
-    row = get_export(session, export_id, lock=True)
+    row = WORK.get(session, export_id, lock=True)
     if row.state != ExportState.succeeded:
         row.state, row.job_id, row.error, row.finished_at = ExportState.running, job_id, None, None
-        announce(session, row)
+        WORK.announce(session, row)
     return row
 
 
 def finish(session: Session, export_id: uuid.UUID, *, size: int, sha256: str, masks: int, images: int) -> Export:
     """Its file is stored."""
-    row = get_export(session, export_id, lock=True)
+    row = WORK.get(session, export_id, lock=True)
     row.state, row.finished_at = ExportState.succeeded, utcnow()
     row.bytes, row.sha256, row.masks, row.images = size, sha256, masks, images
-    announce(session, row)
+    WORK.announce(session, row)
     return row
-
-
-def on_job_finished(session: Session, event: Event) -> None:
-    """An export whose job failed or was cancelled has ended the same way. (Subscribed to `job.finished`.)"""
-    ended = {JobState.FAILED.value: ExportState.failed, JobState.CANCELLED.value: ExportState.cancelled}
-    if event.data.get("kind") != RUN_KIND or event.data.get("state") not in ended:
-        return
-    row = session.get(Export, uuid.UUID(str(event.data["payload"]["export_id"])), with_for_update=True)
-    if row is None or row.state not in OPEN_STATES:
-        return
-    row.state, row.finished_at = ended[event.data["state"]], utcnow()
-    row.error = event.data.get("error")
-    announce(session, row)
 
 
 def delete_export(session: Session, storage: Storage, export_id: uuid.UUID) -> None:
     """Removes an export and its file. One that still runs is cancelled first."""
-    row = get_export(session, export_id, lock=True)
+    row = WORK.get(session, export_id, lock=True)
     if row.state in OPEN_STATES and row.job_id is not None:
         raise Conflict("This export is still running. Cancel its job first, then delete it.", job_id=str(row.job_id))
     key = row.storage_key
@@ -156,40 +138,42 @@ def sweep(session: Session, storage: Storage) -> int:
 
 def downloadable(session: Session, export_id: uuid.UUID) -> Export:
     """The export, if its file is there; Conflict otherwise."""
-    row = get_export(session, export_id)
+    row = WORK.get(session, export_id)
     if row.state != ExportState.succeeded:
         what = f"It {row.state}: {row.error}" if row.error else f"It is {row.state}."
         raise Conflict(f"This export has no file to download. {what}")
     return row
 
 
-def announce(session: Session, row: Export) -> None:
-    """Tells pages where the export stands."""
-    session.flush()
-    events.emit(
-        session, "export.updated", dataset_id=row.dataset_id, export_id=row.id, state=str(row.state), error=row.error
-    )
-
-
 # -- content ----------------------------------------------------------------------------------------------------------
 
 
-def image_ids(session: Session, dataset_id: uuid.UUID, sources: Sequence[ExportSource]) -> list[uuid.UUID]:
+def images(session: Session, dataset_id: uuid.UUID, sources: Sequence[ExportSource]) -> list[Image]:
     """The images with final masks of these sources, in the export's order: by name, then content."""
     dataset = datasets.get_dataset(session, dataset_id)
     has_masks = select(Mask.image_id).where(review.is_final(dataset), Mask.source.in_(mask_sources(sources)))
-    query = select(Image.id).where(Image.dataset_id == dataset_id, Image.id.in_(has_masks))
+    query = select(Image).where(Image.dataset_id == dataset_id, Image.id.in_(has_masks))
     return list(session.scalars(query.order_by(Image.file_name, Image.sha256, Image.id)))
 
 
-def image_masks(
-    session: Session, dataset_id: uuid.UUID, image_id: uuid.UUID, sources: Sequence[ExportSource]
-) -> Sequence[Mask]:
-    """The image's final masks of these sources, in the order of their ids."""
+def is_empty(session: Session, dataset_id: uuid.UUID, sources: Sequence[ExportSource]) -> bool:
+    """Whether an export of these sources would hold no mask."""
+    final = (review.is_final(datasets.get_dataset(session, dataset_id)), Mask.source.in_(mask_sources(sources)))
+    query = select(Mask.id).join(Image, Image.id == Mask.image_id).where(Image.dataset_id == dataset_id, *final)
+    return session.scalar(query.limit(1)) is None
+
+
+def masks_by_image(
+    session: Session, dataset_id: uuid.UUID, image_ids: Sequence[uuid.UUID], sources: Sequence[ExportSource]
+) -> dict[uuid.UUID, list[Mask]]:
+    """The images' final masks of these sources, each image's in the order of their ids."""
     dataset = datasets.get_dataset(session, dataset_id)
     chosen = Mask.source.in_(mask_sources(sources))
-    query = select(Mask).where(Mask.image_id == image_id, review.is_final(dataset), chosen).order_by(Mask.id)
-    return session.scalars(query).all()
+    query = select(Mask).where(Mask.image_id.in_(image_ids), review.is_final(dataset), chosen).order_by(Mask.id)
+    found: dict[uuid.UUID, list[Mask]] = {image_id: [] for image_id in image_ids}
+    for mask in session.scalars(query):
+        found[mask.image_id].append(mask)
+    return found
 
 
 def download_name(session: Session, row: Export) -> str:

@@ -39,6 +39,8 @@ from backend.exports.schemas import ExportSource
 from backend.generation import service as generation
 from backend.registry import service as registry
 
+IMAGES_AT_ONCE = 100  # whose masks are read together
+
 
 @dataclass
 class Tally:
@@ -67,7 +69,7 @@ def sweep(session: Session) -> None:
         service.sweep(session, runtime.storage)
 
 
-@handler(service.RUN_KIND, queue="io")
+@handler(service.WORK.kind, queue="io")
 def run_export(ctx: JobContext) -> dict[str, Any]:
     """Writes one export's zip and stores it."""
     export_id = uuid.UUID(ctx.payload["export_id"])
@@ -93,16 +95,20 @@ def _write(ctx: JobContext, row: Export, path: Path) -> Tally:
     sources = [ExportSource(source) for source in row.sources]
     with ctx.transaction() as session:
         dataset = datasets.get_dataset(session, row.dataset_id)
-        ids = service.image_ids(session, row.dataset_id, sources)
-        images = [image for image in (session.get(Image, image_id) for image_id in ids) if image is not None]
+        images = service.images(session, row.dataset_id, sources)
     tally = Tally()
     with ArchiveWriter(path) as archive:
         entries: list[tuple[ExportImage, list[dict[str, Any]]]] = []
+        read: dict[uuid.UUID, list[Mask]] = {}
         for image, about in zip(images, _described(images, row), strict=True):
             ctx.check()
             ctx.progress(about.number - 1, len(images), f"{image.file_name} ({tally.masks} masks so far)")
-            with ctx.transaction() as session:
-                masks = service.image_masks(session, row.dataset_id, image.id, sources)
+            if image.id not in read:
+                start = about.number - 1
+                ahead = [following.id for following in images[start : start + IMAGES_AT_ONCE]]
+                with ctx.transaction() as session:
+                    read = service.masks_by_image(session, row.dataset_id, ahead, sources)
+            masks = read[image.id]
             if not masks:  # deleted or rejected since the export began
                 continue
             items = records(about, [_export_mask(mask) for mask in masks])

@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -10,7 +9,8 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.core.db import Base, TimestampMixin, uuid7
+from backend.core.db import Base, TimestampMixin
+from backend.core.jobs.work import WorkMixin
 
 
 class GenerationState(StrEnum):
@@ -26,7 +26,7 @@ class GenerationState(StrEnum):
 OPEN_STATES = (GenerationState.queued, GenerationState.running)
 
 
-class Generation(TimestampMixin, Base):
+class Generation(WorkMixin, TimestampMixin, Base):
     """One run of the fully automatic stage over all images of a dataset, with one model and one set of settings."""
 
     __tablename__ = "generations"
@@ -39,18 +39,12 @@ class Generation(TimestampMixin, Base):
         ),
     )
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
-    dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
-    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
     model_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("model_versions.id"))
     state: Mapped[str] = mapped_column(default=GenerationState.queued)
     preset: Mapped[str]
     # Every setting, the preset's values included: what a reader needs to make the same masks again.
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     images_total: Mapped[int] = mapped_column(default=0)
-    error: Mapped[str | None]
-    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    finished_at: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, kw_only=True)

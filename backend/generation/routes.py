@@ -46,5 +46,5 @@ def start_generation(session: SessionDep, user: AdminUser, body: StartGeneration
     responses=problem_responses(404),
 )
 def get_generation(session: SessionDep, user: AnnotatorUser, generation_id: uuid.UUID) -> GenerationOut:
-    row = service.get_generation(session, generation_id)
+    row = service.WORK.get(session, generation_id)
     return GenerationOut.of(row, service.totals(session, [row.id])[row.id])

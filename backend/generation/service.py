@@ -15,9 +15,9 @@ from backend.annotation.models import Mask, MaskSource, MaskStatus, Task, TaskSt
 from backend.annotation.service import is_live
 from backend.core import events, jobs
 from backend.core.db import utcnow
-from backend.core.errors import Conflict, Invalid, NotFound
+from backend.core.errors import Conflict, Invalid
 from backend.core.events import Event
-from backend.core.jobs import Job, JobState
+from backend.core.jobs import Job, Work
 from backend.datasets import service as datasets
 from backend.datasets.models import Image
 from backend.generation.models import OPEN_STATES, Generation, GenerationImage, GenerationState, ProposedImage, Totals
@@ -25,17 +25,30 @@ from backend.registry import service as registry
 from engine.errors import EngineError
 from engine.generate.settings import GeneratorSettings
 
-RUN_KIND = "generation.run"
 PROPOSE_KIND = "generation.propose"
 PROPOSE_STAGE, GENERATE_STAGE = 2, 3
 
 
-def get_generation(session: Session, generation_id: uuid.UUID, *, lock: bool = False) -> Generation:
-    """The run, or NotFound."""
-    row = session.get(Generation, generation_id, with_for_update=lock or None, populate_existing=True)
-    if row is None:
-        raise NotFound(f"There is no generation run {generation_id}. The dataset's page lists those there are.")
-    return row
+def _announce(session: Session, row: Generation) -> None:
+    session.flush()
+    events.emit(
+        session,
+        "generation.updated",
+        dataset_id=row.dataset_id,
+        generation_id=row.id,
+        state=str(row.state),
+        error=row.error,
+    )
+
+
+WORK = Work(
+    table=Generation,
+    kind="generation.run",
+    key="generation_id",
+    open_states=OPEN_STATES,
+    missing="There is no generation run {}. The dataset's page lists those there are.",
+    announce=_announce,
+)
 
 
 def list_generations(session: Session, dataset_id: uuid.UUID) -> Sequence[Generation]:
@@ -105,19 +118,7 @@ def start_generation(
         images_total=total,
         created_by=user_id,
     )
-    session.add(row)
-    session.flush()
-    job = jobs.enqueue(
-        session,
-        RUN_KIND,
-        payload={"generation_id": str(row.id)},
-        title=f"Generate masks for {dataset.name}",
-        dataset_id=dataset_id,
-        created_by=user_id,
-    )
-    row.job_id = job.id
-    announce(session, row)
-    return row
+    return WORK.start(session, row, f"Generate masks for {dataset.name}")
 
 
 def open_generation(session: Session, dataset_id: uuid.UUID) -> Generation | None:
@@ -128,7 +129,7 @@ def open_generation(session: Session, dataset_id: uuid.UUID) -> Generation | Non
 
 def begin(session: Session, generation_id: uuid.UUID, job_id: uuid.UUID) -> Generation:
     """Called by every attempt of the run's job. A failed or cancelled run whose job was retried is opened again."""
-    row = get_generation(session, generation_id, lock=True)
+    row = WORK.get(session, generation_id, lock=True)
     if row.state == GenerationState.succeeded:
         return row
     other = open_generation(session, row.dataset_id)
@@ -136,7 +137,7 @@ def begin(session: Session, generation_id: uuid.UUID, job_id: uuid.UUID) -> Gene
         raise Conflict("Another generation run of this dataset is going on. Wait for it, then try this one again.")
     row.state, row.job_id, row.error, row.finished_at = GenerationState.running, job_id, None, None
     row.images_total = session.scalar(select(func.count(Image.id)).where(Image.dataset_id == row.dataset_id)) or 0
-    announce(session, row)
+    WORK.announce(session, row)
     return row
 
 
@@ -161,9 +162,9 @@ def record_image(
 
 def finish(session: Session, generation_id: uuid.UUID) -> Generation:
     """Every image is done."""
-    row = get_generation(session, generation_id, lock=True)
+    row = WORK.get(session, generation_id, lock=True)
     row.state, row.finished_at = GenerationState.succeeded, utcnow()
-    announce(session, row)
+    WORK.announce(session, row)
     return row
 
 
@@ -177,19 +178,6 @@ def standing_masks(session: Session, image_id: uuid.UUID) -> Sequence[dict[str, 
             Mask.status.in_([MaskStatus.ACCEPTED, MaskStatus.APPROVED]),
         )
     ).all()
-
-
-def announce(session: Session, row: Generation) -> None:
-    """Tells pages where the run stands."""
-    session.flush()
-    events.emit(
-        session,
-        "generation.updated",
-        dataset_id=row.dataset_id,
-        generation_id=row.id,
-        state=str(row.state),
-        error=row.error,
-    )
 
 
 # -- proposals (stage 2) ----------------------------------------------------------------------------------------------
@@ -263,16 +251,3 @@ def generate_in_stage_three(session: Session, event: Event) -> None:
     except (Conflict, Invalid):
         # The stage changes all the same; an admin starts a run once there is something to run on.
         return
-
-
-def on_job_finished(session: Session, event: Event) -> None:
-    """A run whose job failed or was cancelled has ended the same way. (Subscribed to `job.finished`.)"""
-    ended = {JobState.FAILED.value: GenerationState.failed, JobState.CANCELLED.value: GenerationState.cancelled}
-    if event.data.get("kind") != RUN_KIND or event.data.get("state") not in ended:
-        return
-    row = session.get(Generation, uuid.UUID(str(event.data["payload"]["generation_id"])), with_for_update=True)
-    if row is None or row.state not in OPEN_STATES:
-        return
-    row.state, row.finished_at = ended[event.data["state"]], utcnow()
-    row.error = event.data.get("error")
-    announce(session, row)

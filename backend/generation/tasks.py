@@ -50,7 +50,7 @@ class Failures:
         return {"images_failed": self.count, "failures": self.named}
 
 
-@handler(service.RUN_KIND, queue="generate")
+@handler(service.WORK.kind, queue="generate")
 def run_generation(ctx: JobContext) -> dict[str, Any]:
     """Generates masks for every image that this run has not done yet."""
     generation_id = uuid.UUID(ctx.payload["generation_id"])

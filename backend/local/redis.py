@@ -7,6 +7,7 @@ import importlib.util
 import shutil
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 
 import redis
@@ -33,9 +34,13 @@ class LocalRedis:
     """One server on one folder, reached through a unix socket only."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.socket = socket_folder(folder / "sockets", Owner()) / "redis.sock"
+
+    @cached_property
+    def socket(self) -> Path:
+        """Where it listens; the folders are made when first asked for, so that looking at settings makes none."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return socket_folder(self.folder / "sockets", Owner()) / "redis.sock"
 
     @property
     def url(self) -> str:

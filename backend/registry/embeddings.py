@@ -100,10 +100,11 @@ def find(session: Session, image_sha256: str, encoder_sha256: str) -> Embedding 
     )
 
 
-def ready_for_image(session: Session, image_id: uuid.UUID, model: ModelVersion) -> Embedding | None:
+def ready_for_image(session: Session, storage: Storage, image_id: uuid.UUID, model: ModelVersion) -> Embedding | None:
     """The ready embedding of an image under the model's encoder; None while it is not there (`want` makes it come).
 
-    NotFound, with the reason, for an image that cannot be embedded.
+    One whose file was lost is waited for like one that was never made. NotFound, with the reason, for an image that
+    cannot be embedded.
     """
     image = datasets.get_image(session, image_id)
     embedding = find(session, image.sha256, model.encoder_sha256)
@@ -113,6 +114,10 @@ def ready_for_image(session: Session, image_id: uuid.UUID, model: ModelVersion) 
         raise NotFound(
             f"This image cannot be embedded: {embedding.error} Skip it, or replace the image.", code="embedding_failed"
         )
+    if embedding.storage_key is None or not storage.exists(embedding.storage_key):
+        embedding.state, embedding.attempts = EmbeddingState.PENDING, 0
+        session.flush()
+        return None
     return embedding
 
 

@@ -171,7 +171,7 @@ def read_embedding(
 ) -> Response:
     """A safetensors file (see `engine/predict/embedding.py`). 409 `not_ready` while it is being made: ask again."""
     model = service.model_for_encoder(session, encoder)
-    embedding = embeddings.ready_for_image(session, image_id, model)
+    embedding = embeddings.ready_for_image(session, runtime.storage, image_id, model)
     if embedding is None:
         # Answered, not raised: raising would undo the request's transaction, and with it the place in the queue.
         embeddings.want(session, image_id, model)

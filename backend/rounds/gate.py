@@ -100,10 +100,10 @@ def decide(
     gain, low, high = paired_bootstrap(differences, confidence=confidence, seed=seed)
     figures = f"{gain:+.3f} IoU ({confidence:.0%} interval {low:+.3f} to {high:+.3f}) on {measured_on}"
     if high < 0:
-        passed, reason = False, f"The new model is worse than the current one: {figures}. It was not activated."
+        passed, reason = False, f"The new model is worse than the current one, so it was held back: {figures}."
     elif gain < -max_drop:
         passed = False
-        reason = f"The new model fell by more than the allowed {max_drop:.3f}: {figures}. It was not activated."
+        reason = f"The new model fell by more than the allowed {max_drop:.3f}, so it was held back: {figures}."
     elif low > 0:
         passed, reason = True, f"The new model is better: {figures}."
     else:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.db import Base, TimestampMixin, uuid7
+from backend.core.jobs.work import WorkMixin
 
 
 class RoundMode(StrEnum):
@@ -44,7 +45,7 @@ class Trigger(StrEnum):
     auto = "auto"
 
 
-class Round(TimestampMixin, Base):
+class Round(WorkMixin, TimestampMixin, Base):
     """One retrain: snapshot -> train -> evaluate -> gate.
 
     Each step's result is kept here, so that a re-run skips it.
@@ -61,8 +62,6 @@ class Round(TimestampMixin, Base):
         ),
     )
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
-    dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
     number: Mapped[int]
     stage: Mapped[int]
     mode: Mapped[str]
@@ -73,7 +72,6 @@ class Round(TimestampMixin, Base):
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     parent_model_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("model_versions.id"))
     model_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("model_versions.id"))
-    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="SET NULL"), index=True)
     snapshot_sha256: Mapped[str | None]
     snapshot_masks: Mapped[int | None]
     snapshot_images: Mapped[int | None]
@@ -81,10 +79,7 @@ class Round(TimestampMixin, Base):
     before: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     after: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     gate: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    error: Mapped[str | None]
-    created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
 
 
 class StageChange(TimestampMixin, Base):

@@ -37,7 +37,7 @@ def start_round(session: SessionDep, user: AdminUser, body: StartRound) -> Round
 
 @router.get("/api/rounds/{round_id}", summary="One round", response_model=RoundOut, responses=problem_responses(404))
 def get_round(session: SessionDep, user: AnnotatorUser, round_id: uuid.UUID) -> RoundOut:
-    return RoundOut.of(service.get_round(session, round_id))
+    return RoundOut.of(service.WORK.get(session, round_id))
 
 
 @router.post(

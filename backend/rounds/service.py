@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 from backend.annotation.models import Mask, MaskSource
 from backend.core import events, jobs
 from backend.core.db import utcnow
-from backend.core.errors import Conflict, Invalid, NotFound
-from backend.core.events import Event
-from backend.core.jobs import JobState
+from backend.core.errors import Conflict, Invalid
+from backend.core.jobs import Work
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.registry import service as registry
@@ -27,17 +26,32 @@ from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState, Tri
 from backend.rounds.schemas import RoundOptions
 from backend.rounds.snapshot import Snapshot, SnapshotImage, make_snapshot
 
-RUN_KIND = "rounds.run"
 # Fixed, so that a round's model version has the same id however often the round is run.
 _MODEL_IDS = uuid.UUID("5b0f6f6e-52a5-5a1c-9a53-6d61736b6c6d")
 
 
-def get_round(session: Session, round_id: uuid.UUID, *, lock: bool = False) -> Round:
-    """The round, or NotFound."""
-    row = session.get(Round, round_id, with_for_update=lock or None, populate_existing=True)
-    if row is None:
-        raise NotFound(f"There is no round {round_id}. The dataset's rounds page lists those there are.")
-    return row
+def _announce(session: Session, row: Round) -> None:
+    session.flush()
+    name = "round.updated" if row.state in OPEN_STATES else "round.finished"
+    events.emit(
+        session,
+        name,
+        dataset_id=row.dataset_id,
+        round_id=row.id,
+        number=row.number,
+        state=str(row.state),
+        error=row.error,
+    )
+
+
+WORK = Work(
+    table=Round,
+    kind="rounds.run",
+    key="round_id",
+    open_states=OPEN_STATES,
+    missing="There is no round {}. The dataset's rounds page lists those there are.",
+    announce=_announce,
+)
 
 
 def list_rounds(session: Session, dataset_id: uuid.UUID) -> Sequence[Round]:
@@ -106,19 +120,7 @@ def start_round(
         parent_model_id=parent.id,
         created_by=user_id,
     )
-    session.add(row)
-    session.flush()
-    job = jobs.enqueue(
-        session,
-        RUN_KIND,
-        payload={"round_id": str(row.id)},
-        title=f"Round {number} of {dataset.name}",
-        dataset_id=dataset_id,
-        created_by=user_id,
-    )
-    row.job_id = job.id
-    announce(session, row)
-    return row
+    return WORK.start(session, row, f"Round {number} of {dataset.name}")
 
 
 def lock_dataset(session: Session, dataset_id: uuid.UUID) -> Dataset:
@@ -187,7 +189,7 @@ def _nothing_to_learn(counts: dict[str, int]) -> str:
 
 def begin(session: Session, round_id: uuid.UUID, job_id: uuid.UUID) -> Round:
     """Called by every attempt of the round's job. A failed or cancelled round whose job was retried is opened again."""
-    row = get_round(session, round_id, lock=True)
+    row = WORK.get(session, round_id, lock=True)
     if row.state in (RoundState.failed, RoundState.cancelled):
         other = open_round(session, row.dataset_id)
         if other is not None:
@@ -196,24 +198,24 @@ def begin(session: Session, round_id: uuid.UUID, job_id: uuid.UUID) -> Round:
     if row.state in OPEN_STATES:
         row.job_id = job_id
         row.started_at = row.started_at or utcnow()
-        announce(session, row)
+        WORK.announce(session, row)
     return row
 
 
 def step(session: Session, round_id: uuid.UUID, state: RoundState, **values: Any) -> Round:
     """Moves an open round to `state` and keeps what the last step found. A round that is not open is left alone."""
-    row = get_round(session, round_id, lock=True)
+    row = WORK.get(session, round_id, lock=True)
     if row.state in OPEN_STATES:
         row.state = state
         for name, value in values.items():
             setattr(row, name, value)
-        announce(session, row)
+        WORK.announce(session, row)
     return row
 
 
 def conclude(session: Session, round_id: uuid.UUID, gate: GateResult, model_id: uuid.UUID) -> Round:
     """Ends a round: activates its model version if the gate passed, else leaves the parent active."""
-    row = get_round(session, round_id, lock=True)
+    row = WORK.get(session, round_id, lock=True)
     if row.state not in OPEN_STATES:
         return row
     dataset = lock_dataset(session, row.dataset_id)
@@ -229,21 +231,8 @@ def conclude(session: Session, round_id: uuid.UUID, gate: GateResult, model_id: 
     session.flush()
     if row.state == RoundState.activated:
         registry.activate(session, row.dataset_id, model_id)
-    announce(session, row)
+    WORK.announce(session, row)
     return row
-
-
-def on_job_finished(session: Session, event: Event) -> None:
-    """A round whose job failed or was cancelled has ended the same way. (Subscribed to `job.finished`.)"""
-    ended = {JobState.FAILED.value: RoundState.failed, JobState.CANCELLED.value: RoundState.cancelled}
-    if event.data.get("kind") != RUN_KIND or event.data.get("state") not in ended:
-        return
-    row = session.get(Round, uuid.UUID(str(event.data["payload"]["round_id"])), with_for_update=True)
-    if row is None or row.state not in OPEN_STATES:
-        return
-    row.state, row.finished_at = ended[event.data["state"]], utcnow()
-    row.error = event.data.get("error")
-    announce(session, row)
 
 
 # -- what people do ---------------------------------------------------------------------------------------------------
@@ -251,17 +240,17 @@ def on_job_finished(session: Session, event: Event) -> None:
 
 def cancel_round(session: Session, round_id: uuid.UUID) -> Round:
     """Stops a round: at once while it waits, at its next step while it runs. The active model stays."""
-    row = get_round(session, round_id)
+    row = WORK.get(session, round_id)
     if row.state not in OPEN_STATES or row.job_id is None:
         raise Conflict(f"Round {row.number} is {row.state}; only a round that has not finished can be cancelled.")
     jobs.cancel(session, row.job_id)
     session.flush()
-    return get_round(session, round_id)
+    return WORK.get(session, round_id)
 
 
 def rollback(session: Session, round_id: uuid.UUID) -> Round:
     """Makes the round's parent the active model again. Conflict unless the round's own model is active."""
-    row = get_round(session, round_id, lock=True)
+    row = WORK.get(session, round_id, lock=True)
     dataset = lock_dataset(session, row.dataset_id)
     if row.model_id is None or dataset.active_model_id != row.model_id:
         raise Conflict(
@@ -270,13 +259,13 @@ def rollback(session: Session, round_id: uuid.UUID) -> Round:
         )
     registry.activate(session, row.dataset_id, row.parent_model_id)
     row.gate = {**(row.gate or {}), "rolled_back_at": utcnow().isoformat()}
-    announce(session, row)
+    WORK.announce(session, row)
     return row
 
 
 def activate_anyway(session: Session, round_id: uuid.UUID, user_id: uuid.UUID) -> Round:
     """An admin activates the model of a rejected (or rolled back) round; the gate's figures stay on record."""
-    row = get_round(session, round_id, lock=True)
+    row = WORK.get(session, round_id, lock=True)
     if row.model_id is None or row.state in OPEN_STATES:
         raise Conflict(f"Round {row.number} is {row.state} and has no model version to activate.")
     lock_dataset(session, row.dataset_id)
@@ -284,20 +273,5 @@ def activate_anyway(session: Session, round_id: uuid.UUID, user_id: uuid.UUID) -
     kept = {name: value for name, value in (row.gate or {}).items() if name != "rolled_back_at"}
     row.gate = {**kept, "overridden_by": str(user_id), "overridden_at": utcnow().isoformat()}
     row.state = RoundState.activated
-    announce(session, row)
+    WORK.announce(session, row)
     return row
-
-
-def announce(session: Session, row: Round) -> None:
-    """Tells pages where the round stands."""
-    session.flush()
-    name = "round.updated" if row.state in OPEN_STATES else "round.finished"
-    events.emit(
-        session,
-        name,
-        dataset_id=row.dataset_id,
-        round_id=row.id,
-        number=row.number,
-        state=str(row.state),
-        error=row.error,
-    )

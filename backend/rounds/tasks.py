@@ -53,7 +53,7 @@ def schedule(session: Session) -> None:
     stages.schedule(session)
 
 
-@handler(service.RUN_KIND, queue="train")
+@handler(service.WORK.kind, queue="train")
 def run_round(ctx: JobContext) -> dict[str, Any]:
     """Runs a round to its verdict."""
     round_id = uuid.UUID(ctx.payload["round_id"])

@@ -141,9 +141,7 @@ def _settings(
         half = _crop(frame // 2)
         phases = (Phase(until=small_until, batch=BatchSize(half, 12, 4), interaction=early), whole)
         if prototypes_until > 0:
-            first = Phase(
-                until=prototypes_until, batch=BatchSize(half, 16, 10), interaction=early, lesson="prototypes"
-            )
+            first = Phase(until=prototypes_until, batch=BatchSize(half, 16, 10), interaction=early, lesson="prototypes")
             phases = (first, *phases)
     return TrainSettings(
         seed=seed,
@@ -170,7 +168,8 @@ def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path) -> T
 
     cv2.setNumThreads(1)  # crops are made beside the training step; more threads would take its cores
     config = sam.config
-    batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=AugmentSettings(scale_range=(0.5, 2.0), min_cells=4.0))
+    augment = AugmentSettings(scale_range=(0.5, 2.0), min_cells=4.0)
+    batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=augment)
     with _stop_on_interrupt() as should_stop, _progress() as progress:
         return run_training(settings, sam, batches, out, progress, should_stop)
 

@@ -1,9 +1,10 @@
 """A first lesson for a fresh model: the pixels of an object are alike, and unlike the rest.
 
 Before a decoder can learn to answer prompts, its embedding must tell objects apart. Here the transformer is left out:
-the embedding under a random point of a mask goes straight into the hypernetwork of the single-mask token, and the kernel
-that comes out is compared with the upscaled embedding. One upscaling serves all masks of an image, so that a step sees
-several times as many images as one through the decoder, and all it trains (encoder, upscaling, hypernetwork) is kept.
+the embedding under a random point of a mask goes straight into the hypernetwork of the single-mask token, and the
+kernel that comes out is compared with the upscaled embedding. One upscaling serves all masks of an image, so that a
+step sees several times as many masks as one through the decoder, and all it trains (encoder, upscaling, hypernetwork)
+is kept.
 """
 
 from __future__ import annotations

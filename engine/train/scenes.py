@@ -1,8 +1,9 @@
 """Generated scenes: images of overlapping shapes whose masks are known exactly.
 
 Each scene is drawn back to front: a background, then shapes with their own gradient, texture and shadow; a mask is the
-visible part of its shape. About a third of the scenes are crowds: many alike objects on a plainer ground. Everything follows from one seed. Used to widen small training sets and as sample images
-that need no licence. Knows nothing of models.
+visible part of its shape. About a third of the scenes are crowds: many alike objects on a plainer ground. Everything
+follows from one seed. Used to widen small training sets and as sample images that need no licence. Knows nothing of
+models.
 """
 
 from __future__ import annotations
@@ -185,10 +186,11 @@ def _paint(
         return canvas
     window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cover = shape[window][..., None]
+    height, width = cover.shape[:2]
     if crowd is None:
-        surface = _surface(rng, *cover.shape[:2])
+        surface = _surface(rng, height, width)
     else:
-        surface = _plain(rng, crowd.colour + rng.normal(0, 12, 3).astype(np.float32), *cover.shape[:2], spread=40.0)
+        surface = _plain(rng, crowd.colour + rng.normal(0, 12, 3).astype(np.float32), height, width, spread=40.0)
     if rng.random() < 0.5:
         depth = cv2.distanceTransform((shape[window] > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
         shade = 1 - rng.uniform(0.2, 0.6) * np.exp(-depth / max(float(depth.max()) * 0.4, 1.0))

@@ -11,6 +11,7 @@ from backend.core.jobs.handlers import declare_queues, handler, periodic
 from backend.core.jobs.models import Job, JobState
 from backend.core.jobs.schemas import JobOut
 from backend.core.jobs.service import cancel, enqueue, get_job, list_jobs, retry
+from backend.core.jobs.work import Work
 
 __all__ = [
     "Job",
@@ -20,6 +21,7 @@ __all__ = [
     "JobLost",
     "JobOut",
     "JobState",
+    "Work",
     "cancel",
     "declare_queues",
     "enqueue",

@@ -140,6 +140,7 @@ def test_doctor_says_what_to_do(home: Path) -> None:
     assert (done.returncode == 0) == report["ok"]
     for line in lines.values():
         assert line["ok"] is not False or line["advice"]
+    assert not home.exists() or list(home.iterdir()) == []
 
 
 def test_commands_without_a_running_platform_start_its_database_for_a_moment(home: Path) -> None:

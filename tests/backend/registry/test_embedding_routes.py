@@ -10,7 +10,7 @@ from sqlalchemy import select
 from backend.core.jobs import Job, JobState
 from backend.core.runtime import Runtime
 from backend.registry import claims, embeddings
-from backend.registry.models import ModelVersion
+from backend.registry.models import Embedding, ModelVersion
 from tests.factories.records import fill
 
 Login = Callable[..., Any]
@@ -39,6 +39,23 @@ def test_the_embedding_is_served_for_good(
     assert client.get(url, params={"encoder": "no hash"}).status_code == 422
     assert client.get(url, params={"encoder": "0" * 64}).json()["code"] == "unknown_encoder"
     assert client.get(f"/api/images/{uuid.uuid4()}/embedding", params=params).status_code == 404
+
+
+def test_an_embedding_whose_file_was_lost_is_made_again(
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
+) -> None:
+    dataset_id, images = fill(runtime, 1)
+    activate(dataset_id, model)
+    run_jobs()
+    with runtime.database.transaction() as session:
+        key = session.scalars(select(Embedding.storage_key)).one()
+    assert key is not None
+    runtime.storage.delete(key)
+    client, url = login("annotator"), f"/api/images/{images[0]}/embedding"
+    params = {"encoder": model.encoder_sha256}
+    assert client.get(url, params=params).json()["code"] == "not_ready"
+    run_jobs()
+    assert client.get(url, params=params).status_code == 200
 
 
 def test_asking_for_what_is_not_there_puts_it_first_in_the_queue(

@@ -353,7 +353,7 @@ def test_running_twice_doubles_nothing(
     with runtime.database.transaction() as session:
         from backend.core import jobs
 
-        jobs.enqueue(session, service.RUN_KIND, payload={"round_id": row["id"]}, dataset_id=scene.dataset_id)
+        jobs.enqueue(session, service.WORK.kind, payload={"round_id": row["id"]}, dataset_id=scene.dataset_id)
     run_jobs()
     assert get(admin, row["id"]) == done
     assert count_models(runtime) == 2

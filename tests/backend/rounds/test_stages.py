@@ -140,5 +140,5 @@ def test_two_schedulers_at_once_do_everything_once(make_scene: Callable[..., Sce
     assert count(runtime, StageChange) == 1
     assert count(runtime, Round) == 1
     with runtime.database.transaction() as session:
-        kinds = session.scalars(select(Job.kind).where(Job.kind == service.RUN_KIND)).all()
+        kinds = session.scalars(select(Job.kind).where(Job.kind == service.WORK.kind)).all()
     assert len(kinds) == 1

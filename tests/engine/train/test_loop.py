@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
-from engine.model.config import ModelConfig
+from engine.model.config import PRESETS, ModelConfig
 from engine.model.sam import Sam, build_model
 from engine.train.augment import NO_AUGMENTATION, AugmentSettings
 from engine.train.batches import Batch, BatchSize, ImageBatches, MixedSource
@@ -119,6 +119,45 @@ def test_training_lowers_the_loss(scenes: list[Sample], tiny_conv_config: ModelC
     assert result.figures["step"] == 24
     for name, value in average_of(tmp_path / "last.pt").items():
         assert torch.equal(value, result.model.state_dict()[name])
+
+
+def test_the_first_lesson_leaves_the_transformer_alone(
+    scenes: list[Sample], tiny_conv_config: ModelConfig, tmp_path: Path
+) -> None:
+    model = build_model(tiny_conv_config)
+    start_decoder(model)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    losses: list[float] = []
+    interaction = InteractionSettings(focal_weight=1.0)
+    phases = (Phase(until=1.0, batch=BatchSize(64, 3, 6), interaction=interaction, lesson="prototypes"),)
+    train(
+        settings(max_steps=24, learning_rate=3e-3, phases=phases, ema_decay=0.0),
+        model,
+        image_batches(scenes, NO_AUGMENTATION),
+        tmp_path,
+        lambda _done, _total, figures: losses.append(figures["loss"]),
+    )
+    assert losses[-1] < losses[0]
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert not [name for name in changed if name.startswith("mask_decoder.transformer")]
+    assert any(name.startswith("image_encoder") for name in changed)
+    assert any(name.startswith("mask_decoder.output_upscaling") for name in changed)
+
+
+def test_a_fresh_decoder_begins_by_comparing_places() -> None:
+    model = build_model(PRESETS["maskloom-s"])
+    start_decoder(model)
+    matrix = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
+    assert torch.equal((matrix != 0).sum(dim=0), torch.ones(matrix.shape[1], dtype=torch.int64))
+    layer = model.mask_decoder.transformer.two_way_layers()[0].cross_attn_image_to_token
+    cells, place = model.prompt_encoder.dense_pe(), model.prompt_encoder.pe_layer(torch.tensor([[0.75, 0.25]]))
+    scores = layer.q_proj(cells).view(len(cells), layer.num_heads, -1) * layer.k_proj(place).view(layer.num_heads, -1)
+    near, side = scores.sum(dim=-1)[:, 0::2].sum(dim=1), scores.sum(dim=-1)[:, 1]
+    grid = model.config.grid
+    row, column = divmod(int(near.argmax()), grid)
+    assert abs(row - grid // 4) <= 1
+    assert abs(column - 3 * grid // 4) <= 1
+    assert side.view(grid, grid)[grid // 4, -1] > side.view(grid, grid)[grid // 4, grid // 2]
 
 
 def test_threads_share_a_batch(scenes: list[Sample], tiny_conv_config: ModelConfig, tmp_path: Path) -> None:

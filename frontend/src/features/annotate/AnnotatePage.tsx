@@ -73,6 +73,7 @@ function Workplace({ datasetId }: { datasetId: string }) {
   const session = useSession();
   const phase = useSessionState((s) => s.phase);
   const [help, { open: openHelp, close: closeHelp }] = useDisclosure(false);
+  const [list, { toggle: toggleList }] = useDisclosure(false);
   useShortcuts(session, openHelp);
   // Between two images the last one stays on screen, locked, so that nothing jumps.
   const between = useSessionState((s) => s.phase === "loading" && s.task !== null);
@@ -80,8 +81,8 @@ function Workplace({ datasetId }: { datasetId: string }) {
   return (
     <>
       {working ? (
-        <div className={classes.page} onPointerMove={() => session.clock.note()}>
-          <TopBar onHelp={openHelp} />
+        <div className={classes.page} data-list={list} onPointerMove={() => session.clock.note()}>
+          <TopBar onHelp={openHelp} listOpen={list} onToggleList={toggleList} />
           <Toolbar />
           <div className={classes.canvas}>
             <Canvas />

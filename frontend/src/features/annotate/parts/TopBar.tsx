@@ -1,6 +1,6 @@
 /** Which image, how many are left, whether it is saved, and the way on. */
 import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
-import { IconArrowRight, IconCheck, IconKeyboard, IconPlayerSkipForward } from "@tabler/icons-react";
+import { IconArrowRight, IconCheck, IconKeyboard, IconList, IconPlayerSkipForward } from "@tabler/icons-react";
 import { isAcceptable } from "../../../editor/document";
 import { plural } from "../../../lib/format";
 import classes from "../annotate.module.css";
@@ -8,7 +8,14 @@ import { useSession, useSessionState } from "../context";
 import { keepFocus } from "./keep";
 import { SaveStatus } from "./SaveStatus";
 
-export function TopBar({ onHelp }: { onHelp: () => void }) {
+type TopBarProps = {
+  onHelp: () => void;
+  /** Whether the list of masks lies over the image, where there is no room beside it. */
+  listOpen: boolean;
+  onToggleList: () => void;
+};
+
+export function TopBar({ onHelp, listOpen, onToggleList }: TopBarProps) {
   const session = useSession();
   const task = useSessionState((s) => s.task);
   const phase = useSessionState((s) => s.phase);
@@ -82,6 +89,21 @@ export function TopBar({ onHelp }: { onHelp: () => void }) {
       >
         Next image
       </Button>
+      <Tooltip label={listOpen ? "Hide the masks" : "Show the masks"}>
+        <ActionIcon
+          {...keepFocus}
+          className={classes.listButton}
+          variant={listOpen ? "light" : "subtle"}
+          color="gray"
+          size={34}
+          aria-label="Masks"
+          aria-expanded={listOpen}
+          onClick={onToggleList}
+          data-testid="mask-list"
+        >
+          <IconList size={20} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
       <Tooltip label="Shortcuts (?)">
         <ActionIcon
           {...keepFocus}
