@@ -29,15 +29,17 @@ def evaluate(
     noc: Annotated[bool, typer.Option(help="Also count the clicks needed for IoU 0.85.")] = True,
     grabcut: Annotated[bool, typer.Option("--grabcut", help="Also measure cv2.grabCut from the same boxes.")] = False,
     limit: Annotated[int | None, typer.Option(help="Use only the first images.", min=1)] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON, per-image values too.")] = False,
 ) -> None:
     """Measure a model by simulated clicks and boxes."""
     with fail_clearly():
         from engine.evaluate.clicks import evaluate as run_evaluation
+        from engine.model.device import pick_device
         from engine.model.registry import load
         from engine.train.data import CocoDataset
 
-        sam = load(model)
+        sam = load(model, pick_device(device))
         dataset = CocoDataset(data)
         for problem in dataset.problems:
             stderr.print(problem, markup=False, soft_wrap=True)

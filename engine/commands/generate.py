@@ -129,18 +129,11 @@ def _write(path: Path, image: Path, size: tuple[int, int], records: "Sequence[Ma
 
 
 def _load(model: str, settings: GeneratorSettings, device: str) -> "MaskGenerator":
-    import torch
-
     from engine.generate.generator import MaskGenerator
+    from engine.model.device import pick_device
     from engine.model.registry import load
 
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    try:
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise EngineError(f"The device {chosen!r} cannot be used ({reason}). Use --device cpu.") from error
-    return MaskGenerator(load(model, chosen), settings)
+    return MaskGenerator(load(model, pick_device(device)), settings)
 
 
 def _say(subject: str, text: str | None) -> None:

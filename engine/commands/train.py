@@ -42,6 +42,7 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     shards: Annotated[int, typer.Option(help="Split batches over this many threads, torch's own being 1 then.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
     resume: Annotated[bool, typer.Option(help="Continue the run in --out; without it, --out must be new.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
 ) -> None:
@@ -49,10 +50,11 @@ def train(
     with fail_clearly():
         from engine.errors import TrainingError
         from engine.model.checkpoint import save_model
+        from engine.model.device import pick_device
 
         if not resume and (out / "last.pt").exists():
             raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
-        sam = _start_model(model, from_scratch, seed)
+        sam = _start_model(model, from_scratch, seed).to(pick_device(device))
         source = _source(data, scenes, scenes_weight, seed)
         settings = _settings(sam.config, minutes, steps, prototypes_until, small_until, learning_rate, seed, shards)
         result = _run(settings, sam, source, out)

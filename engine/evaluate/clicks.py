@@ -219,15 +219,15 @@ class _Answers:
             model_points = self._frame.points_to_model(points[part].reshape(-1, 2)).reshape(points[part].shape)
             logits, predicted = self._model.decode(
                 self._features,
-                torch.from_numpy(model_points.astype(np.float32)),
-                torch.from_numpy(labels[part]),
+                torch.from_numpy(model_points.astype(np.float32)).to(self._model.device),
+                torch.from_numpy(labels[part]).to(self._model.device),
                 masks=None if masks is None else masks[part],
                 pad=not bool((labels == 2).any()),
             )
-            best = 1 + predicted[:, 1:].argmax(dim=1) if candidates else torch.zeros(len(logits), dtype=torch.int64)
-            chosen = logits[torch.arange(len(logits)), best][:, None]
+            best = 1 + predicted[:, 1:].argmax(dim=1) if candidates else torch.zeros_like(predicted[:, 0]).long()
+            chosen = logits.take_along_dim(best[:, None, None, None], dim=1)
             kept.append(chosen)
-            answers.append(upsample_low_res(chosen[:, 0].numpy(), self._frame) > MASK_LOGIT_THRESH)
+            answers.append(upsample_low_res(chosen[:, 0].cpu().numpy(), self._frame) > MASK_LOGIT_THRESH)
         return np.concatenate(answers), torch.cat(kept)
 
 
@@ -263,7 +263,8 @@ def _click_through(answers: _Answers, truth: BoolArray, figures: ImageFigures, l
         keep = np.array([click < last or (noc and not reached[i]) for i in active])
         if not keep.any():
             break
-        active, points, labels, logits = active[keep], points[keep], labels[keep], logits[torch.from_numpy(keep)]
+        active, points, labels = active[keep], points[keep], labels[keep]
+        logits = logits[torch.from_numpy(keep).to(logits.device)]
     if noc:
         figures.num_clicks = num_clicks
 

@@ -48,6 +48,16 @@ class Batch:
     image_index: Tensor
     offset: tuple[int, int]
 
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        return Batch(
+            inputs=self.inputs.to(device),
+            embedded=self.embedded,
+            targets=self.targets.to(device),
+            image_index=self.image_index.to(device),
+            offset=self.offset,
+        )
+
     def split(self, parts: int) -> list[Batch]:
         """Up to `parts` batches of about as many images each, masks going with their images."""
         batches = []

@@ -95,7 +95,8 @@ def load_state(path: Path, settings: TrainSettings, model: Sam, optimizer: torch
         model.load_state_dict(document["model"])
         optimizer.load_state_dict(document["optimizer"])
         torch.set_rng_state(document["rng"])
-        return TrainState(int(document["step"]), float(document["elapsed_s"]), document["average"])
+        average = {name: value.to(model.device) for name, value in document["average"].items()}
+        return TrainState(int(document["step"]), float(document["elapsed_s"]), average)
     except TrainingError:
         raise
     except Exception as error:  # torch raises many kinds for a damaged file

@@ -1,7 +1,8 @@
 """Simulated prompts.
 
 Training draws points uniformly from the mask or the error region, on the low_res grid and batched in torch (the clicks
-of evaluation are `engine.masks.clicks`). Points are (x, y).
+of evaluation are `engine.masks.clicks`). Points are (x, y). Random numbers come from a generator on the CPU wherever
+the masks are, so that a seed means the same on every device.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ def random_points(regions: Tensor, generator: torch.Generator) -> Tensor:
     The point lies anywhere inside its low_res cell. An empty region gives a point anywhere.
     """
     count, _, width = regions.shape
-    noise = torch.rand(regions.shape, generator=generator)
+    noise = torch.rand(regions.shape, generator=generator).to(regions.device)
     cells = (regions.float() + 1e-6).mul_(noise).flatten(1).argmax(dim=1)
-    inside = torch.rand((count, 2), generator=generator)
+    inside = torch.rand((count, 2), generator=generator).to(regions.device)
     xy = torch.stack([cells % width, cells.div(width, rounding_mode="floor")], dim=1).float()
     return (xy + inside) * LOW_RES_STRIDE - 0.5
 
@@ -41,10 +42,10 @@ def noisy_boxes(targets: Tensor, generator: torch.Generator) -> Tensor:
     """
     tight = tight_boxes(targets)
     sides = (tight[:, 2:] - tight[:, :2]).repeat(1, 2)
-    noise = torch.randn(tight.shape, generator=generator) * (BOX_NOISE * sides)
+    noise = torch.randn(tight.shape, generator=generator).to(tight.device) * (BOX_NOISE * sides)
     noise = noise.clamp(-BOX_NOISE_MAX_PX, BOX_NOISE_MAX_PX)
     height, width = targets.shape[1] * LOW_RES_STRIDE, targets.shape[2] * LOW_RES_STRIDE
-    limit = torch.tensor([width, height, width, height], dtype=tight.dtype) - 1
+    limit = torch.tensor([width, height, width, height], dtype=tight.dtype, device=tight.device) - 1
     return torch.minimum((tight + noise).clamp(min=0), limit)
 
 
@@ -75,7 +76,7 @@ def next_click_training(logits: Tensor, targets: Tensor, generator: torch.Genera
     regions = torch.where(none_left[:, None, None], wanted, errors)
     points = random_points(regions, generator)
     cells = ((points + 0.5) / LOW_RES_STRIDE).long()
-    labels = wanted[torch.arange(len(wanted)), cells[:, 1], cells[:, 0]].float()
+    labels = wanted[torch.arange(len(wanted), device=wanted.device), cells[:, 1], cells[:, 0]].float()
     return points, labels
 
 
@@ -86,7 +87,7 @@ def sample_prompt(
 
     -> points (N, 2), labels (N,) (1, or -1 where the prompt is a box), boxes (N, 4), is_box bool (N,).
     """
-    is_box = torch.rand(len(targets), generator=generator) < box_probability
+    is_box = (torch.rand(len(targets), generator=generator) < box_probability).to(targets.device)
     points = random_points(first_region(targets), generator)
-    labels = torch.where(is_box, -torch.ones(len(targets)), torch.ones(len(targets)))
+    labels = 1.0 - 2.0 * is_box
     return points, labels, noisy_boxes(targets, generator), is_box

@@ -101,7 +101,7 @@ def interact(
     For crops smaller than the model's input, call it within `grid_of`.
     """
     features = prepare(model, embeddings, offset)
-    shift = torch.tensor(offset, dtype=torch.float32) * model.config.patch_size
+    shift = torch.tensor(offset, dtype=torch.float32, device=targets.device) * model.config.patch_size
     points, labels, boxes, is_box = sample_prompt(targets, generator, box_probability=settings.box_probability)
     coords, kinds = first_tokens(points, labels, boxes, is_box)
     weights = torch.tensor(settings.length_weights, dtype=torch.float32)
@@ -139,7 +139,7 @@ def first_tokens(points: Tensor, labels: Tensor, boxes: Tensor, is_box: Tensor) 
     """First prompts as two tokens each: a box's corners, or a point and the padding point -> (N, 2, 2), (N, 2)."""
     as_points = torch.stack([points, torch.zeros_like(points)], dim=1)
     point_labels = torch.stack([labels, torch.full_like(labels, PADDING)], dim=1)
-    corner_labels = torch.tensor([TOP_LEFT, BOTTOM_RIGHT]).expand_as(point_labels)
+    corner_labels = torch.tensor([TOP_LEFT, BOTTOM_RIGHT], device=labels.device).expand_as(point_labels)
     coords = torch.where(is_box[:, None, None], boxes.reshape(-1, 2, 2), as_points)
     return coords, torch.where(is_box[:, None], corner_labels, point_labels)
 
@@ -148,4 +148,4 @@ def carried_mask(logits: Tensor, predicted: Tensor, use_candidates: Tensor) -> T
     """The mask fed back: the candidate of highest predicted IoU, or token 0 -> low_res logits (N, 1, h, w)."""
     best = 1 + predicted[:, 1:].argmax(dim=1)
     token = torch.where(use_candidates, best, torch.zeros_like(best))
-    return logits[torch.arange(len(logits)), token][:, None]
+    return logits[torch.arange(len(logits), device=logits.device), token][:, None]

@@ -62,10 +62,10 @@ class TrainSettings:
 
     The run ends after `max_steps` or `minutes`, whichever comes first; the learning rate warms up over `warmup_steps`
     and falls along a cosine to `final_lr` of its height at that end. `bf16` runs the encoder in bfloat16 (the decoder's
-    small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. `shards` splits every
-    batch over that many threads, torch's own being one meanwhile: on a busy machine those spend most of their time
-    waiting for each other. With more than one shard, batch norm's statistics, unless frozen, depend on timing, so that
-    a run is no longer exactly repeatable.
+    small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. On a CPU, `shards` splits
+    every batch over that many threads, torch's own being one meanwhile: on a busy machine those spend most of their
+    time waiting for each other. With more than one shard, batch norm's statistics, unless frozen, depend on timing, so
+    that a run is no longer exactly repeatable.
     """
 
     mode: Literal["full", "decoder"] = "full"
@@ -227,7 +227,7 @@ class _Run:
         rate = learning_rate(settings, step, self.fraction)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["scale"]
-        parts = batch.split(settings.shards)
+        parts = batch.split(settings.shards if self.model.device.type == "cpu" else 1)
         jobs = [(part, phase, len(part.targets) / len(batch.targets), index) for index, part in enumerate(parts)]
         with grid_of(self.model, batch.targets.shape[-1] * LOW_RES_STRIDE // self.model.config.patch_size):
             if len(jobs) == 1:
@@ -251,12 +251,13 @@ class _Run:
     ) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
         """Gradients of `share` times the batch's loss, and the figures weighted alike."""
         settings = self.settings
+        batch = batch.to(self.model.device)
         generator = torch.Generator().manual_seed(_prompt_seed(settings.seed, self.state.step, shard))
         if batch.embedded:
             embeddings = batch.inputs
         else:
             # Without the cache: shards run in threads, and it would hand one's casted weights to the other.
-            with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16, cache_enabled=False):
+            with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=settings.bf16, cache_enabled=False):
                 embeddings = encode(self.model, batch.inputs, batch.offset)
             embeddings = embeddings.float()
         asked = (self.model, embeddings, batch.targets, batch.image_index, generator)

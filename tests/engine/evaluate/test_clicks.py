@@ -26,6 +26,7 @@ class ScriptedModel:
     """Answers every prompt with given low_res masks: one for the candidates, one for token 0; remembers its prompts."""
 
     config = SimpleNamespace(image_size=SIZE)
+    device = torch.device("cpu")
 
     def __init__(self, candidate: np.ndarray, single: np.ndarray, best: int = 2) -> None:
         self.asked: list[tuple[torch.Tensor, torch.Tensor, bool, bool]] = []
