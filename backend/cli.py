@@ -134,6 +134,9 @@ def models(as_json: Json = False) -> None:
     if as_json:
         _print_json({"items": rows})
         return
+    if not rows:
+        console.print("No model is registered yet. `maskloom up` registers the packaged default.")
+        return
     table = Table("name", "encoder", "made", "active in", "id")
     for row in rows:
         made, encoder = str(row["created_at"])[:16], str(row["encoder_sha256"])[:12]
@@ -156,6 +159,11 @@ def list_users(as_json: Json = False) -> None:
         database.dispose()
     if as_json:
         _print_json({"items": [user.model_dump(mode="json") for user in users]})
+        return
+    if not users:
+        console.print(
+            "Nobody has an account yet. `maskloom up` makes the first admin, or: maskloom users create E-MAIL."
+        )
         return
     table = Table("e-mail", "name", "role", "active")
     for user in users:
