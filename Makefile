@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 HOST_PYTHON := $(shell for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-.PHONY: help demo up test lint types unit web web-check browser setup setup-dev lock bench clean
+.PHONY: help demo up test lint types unit web web-check browser setup setup-dev lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list

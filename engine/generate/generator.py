@@ -22,7 +22,7 @@ from engine.geometry import MASK_LOGIT_THRESH, Frame
 from engine.masks import boxes, components, nms, stability
 from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
-from engine.model.mask_decoder import ImageFeatures
+from engine.model.mask_decoder import Answers, ImageFeatures
 from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
 
@@ -179,17 +179,19 @@ class MaskGenerator:
         with torch.inference_mode():
             coordinates = torch.from_numpy(points).to(device)[:, None]
             labels = torch.ones(len(points), 1, device=device)
-            low_res, iou = self.model.decode(features, coordinates, labels)
-            low_res, iou = low_res[:, 1:], iou[:, 1:]  # one point is ambiguous: the three candidates answer it
+            answers = self.model.answer(features, coordinates, labels)
+            keep = answers.iou > self.settings.pred_iou_thresh
+            keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
+            promising = keep.any(dim=1).nonzero()[:, 0]
+            low_res = self.model.mask_decoder.draw(Answers(*(part[promising] for part in answers)))[keep[promising]]
             # One bad number spoils the sum; looking at each of them takes ten times as long.
-            if not torch.isfinite(iou.sum(dtype=torch.float32) + low_res.sum(dtype=torch.float32)):
+            if not torch.isfinite(answers.iou.sum(dtype=torch.float32) + low_res.sum(dtype=torch.float32)):
                 raise EngineError(
                     f"The model's answers for {name} are not finite numbers. Its weights or the embedding are damaged, "
                     "or the device's precision is too low: load the model again, or run on the CPU."
                 )
-            keep = iou > self.settings.pred_iou_thresh
             index = keep.nonzero()[:, 0]
-            return low_res[keep].float().cpu().numpy(), iou[keep].float().cpu().numpy(), index.cpu().numpy()
+            return low_res.float().cpu().numpy(), answers.iou[keep].float().cpu().numpy(), index.cpu().numpy()
 
     def _survivors(
         self,

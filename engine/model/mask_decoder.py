@@ -1,7 +1,8 @@
 """From image features and prompt tokens to masks (SAM paper, section 3 and appendix A), released state-dict keys.
 
-Two steps. `prepare` does, once per image, all that does not depend on a prompt; `forward` answers N prompts about B
-prepared images. The exported graphs are these same two methods.
+`prepare` does, once per image, all that does not depend on a prompt; `forward` answers N prompts about B prepared
+images. The exported graphs are these same two methods. `forward` is `answer`, which ends with the predicted IoU, then
+`draw`, which makes the masks: much of a prompt's work, spared where nobody will look at them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from engine.model.config import ModelConfig
     from engine.model.prompt_encoder import MaskPrompt
 
-__all__ = ["ImageFeatures", "MaskDecoder"]
+__all__ = ["Answers", "ImageFeatures", "MaskDecoder"]
 
 
 class ImageFeatures(NamedTuple):
@@ -35,6 +36,18 @@ class ImageFeatures(NamedTuple):
     tokens: Tensor
     kvq: Tensor
     biases: list[Tensor]
+
+
+class Answers(NamedTuple):
+    """What the decoder knows of N prompts before it draws their masks.
+
+    tokens: (N, M, C) the mask tokens. image: (N, G*G, C) the cells as each prompt sees them.
+    iou: (N, M) predicted IoU, in the order [single, candidate 1, 2, 3].
+    """
+
+    tokens: Tensor
+    image: Tensor
+    iou: Tensor
 
 
 class MaskDecoder(nn.Module):
@@ -78,16 +91,20 @@ class MaskDecoder(nn.Module):
     def forward(
         self, features: ImageFeatures, sparse: Tensor, image_index: Tensor | None = None, mask: MaskPrompt | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Answer N prompts.
+        """Answer N prompts: `answer`, then `draw` -> low_res logits (N, 4, 4G, 4G) and predicted IoU (N, 4)."""
+        answers = self.answer(features, sparse, image_index, mask)
+        return self.draw(answers), answers.iou
+
+    def answer(
+        self, features: ImageFeatures, sparse: Tensor, image_index: Tensor | None = None, mask: MaskPrompt | None = None
+    ) -> Answers:
+        """Everything about N prompts but their masks.
 
         Args:
             features: of B images.
             sparse: (N, T, C) prompt tokens; T may be 0.
             image_index: (N,) which image each prompt is about; may be left out when B is 1.
             mask: mask prompts of all N, or None.
-
-        Returns:
-            low_res logits (N, 4, 4G, 4G) and predicted IoU (N, 4), in the order [single, candidate 1, 2, 3].
         """
         count = sparse.shape[0]
         image, kvq = _for_prompts(features.tokens, count, image_index), _for_prompts(features.kvq, count, image_index)
@@ -102,25 +119,24 @@ class MaskDecoder(nn.Module):
         tokens, image = self.transformer(tokens, image, kvq, features.biases)
 
         iou: Tensor = self.iou_prediction_head(tokens[:, 0])
-        kernels = torch.stack(
-            [mlp(tokens[:, 1 + index]) for index, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
-        )
-        return self._masks(kernels, image), iou
+        return Answers(tokens[:, 1 : 1 + self.num_mask_tokens], image, iou)
 
-    def _masks(self, kernels: Tensor, image: Tensor) -> Tensor:
-        """(N, M, C/8) kernels and (N, G*G, C) image cells -> (N, M, 4G, 4G) logits.
+    def draw(self, answers: Answers) -> Tensor:
+        """The masks of N answers: low_res logits (N, M, 4G, 4G).
 
         A 2x2 transposed convolution of stride 2 is a matrix product per cell. Cells stay whole until the end, so that
         only the M finished masks, and not their many channels, are shuffled into place.
         """
+        kernels = torch.stack(
+            [mlp(answers.tokens[:, index]) for index, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+        )
         first, second = (
             cast("nn.ConvTranspose2d", self.output_upscaling[0]),
             cast("nn.ConvTranspose2d", self.output_upscaling[3]),
         )
         norm = cast("LayerNorm2d", self.output_upscaling[1])
-        x = functional.gelu(
-            functional.layer_norm(_upscale(image, first), norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-        )
+        x = _upscale(answers.image, first)
+        x = functional.gelu(functional.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps))
         x = functional.gelu(_upscale(x, second))
         cells = kernels @ x.flatten(1, -2).transpose(1, 2)
         count, masks, grid = kernels.shape[0], self.num_mask_tokens, self.grid
@@ -145,4 +161,4 @@ def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
     bias = None if layer.bias is None else torch.cat([layer.bias] * 4)
     children: Tensor = functional.linear(x, weight, bias)
-    return children.reshape(*x.shape[:-1], 4, -1)
+    return children.reshape(*x.shape[:-1], 4, layer.out_channels)
