@@ -1,0 +1,59 @@
+"""What storing an embedding in fewer bytes costs: mIoU from boxes and clicks with float32, float16 and int8 files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+import engine
+from benchmarks.measure import options, publish
+from engine.evaluate.clicks import EmbeddedSample, evaluate
+from engine.model.device import pick_device
+from engine.model.fingerprint import encoder_sha256
+from engine.predict import embedding as embedding_file
+from engine.predict.embedding import EmbeddingMeta
+from engine.train.data import CocoDataset
+
+STORAGES: tuple[Literal["float32", "float16", "int8"], ...] = ("float32", "float16", "int8")
+
+
+def main() -> None:
+    parser = options(__doc__, repeats=1, reference=False)
+    parser.add_argument("--data", type=Path, required=True, help="COCO folder: instances.json and images/")
+    parser.add_argument("--limit", type=int, help="use only the first images")
+    args = parser.parse_args()
+    model = engine.load("default", pick_device(args.device))
+    encoder = encoder_sha256(model)
+    samples = CocoDataset(args.data).samples[: args.limit]
+    exact = []
+    for sample in samples:
+        with torch.inference_mode():
+            exact.append(model.embed(model.preprocess([sample.image])).cpu().numpy()[0])
+    rows: list[dict[str, Any]] = []
+    for storage in STORAGES:
+        sizes, embedded = [], []
+        for sample, values in zip(samples, exact, strict=True):
+            kept, size = values, values.nbytes
+            if storage != "float32":
+                meta = EmbeddingMeta(
+                    encoder_sha256=encoder, image_sha256="0" * 64, image_size=model.config.image_size,
+                    original_size=sample.size,
+                )  # fmt: skip
+                content = embedding_file.encode(values, meta, storage)
+                kept, size = embedding_file.decode(content)[0], len(content)
+            sizes.append(size)
+            embedded.append(EmbeddedSample(sample.name, kept, sample.masks()))
+        report = evaluate(model, embedded, (1, 5), noc=False)
+        row: dict[str, Any] = {"storage": storage, "bytes": float(np.median(sizes)), "box mIoU": report.box_miou}
+        row |= {f"mIoU after {clicks}": report.miou(clicks) for clicks in report.clicks}
+        rows.append(row)
+    for row in rows:
+        row["part of float32"] = row["bytes"] / rows[0]["bytes"]
+    publish("embedding", rows, args.out, notes=[f"{len(samples)} images of {args.data}"])
+
+
+if __name__ == "__main__":
+    main()
