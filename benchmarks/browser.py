@@ -14,7 +14,7 @@ import tempfile
 import threading
 import warnings
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from playwright.sync_api import sync_playwright
@@ -183,10 +183,9 @@ def _inputs(model: Sam) -> list[tuple[str, list[Any]]]:
 class _Isolated(http.server.SimpleHTTPRequestHandler):
     """Files with the headers that give a page threads."""
 
-    extensions_map: ClassVar[dict[str, str]] = {
-        **http.server.SimpleHTTPRequestHandler.extensions_map,
-        ".mjs": "text/javascript",
-    }
+    def guess_type(self, path: Any) -> str:
+        """As the base class, but for modules, which not every system's table knows."""
+        return "text/javascript" if str(path).endswith(".mjs") else super().guess_type(path)
 
     def end_headers(self) -> None:
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
