@@ -6,11 +6,13 @@ import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
 import { FormError } from "../../ui/FormError";
 import { useAction } from "../../ui/useAction";
+import { keepOneTime, oneTimePassword } from "./oneTime";
 import { passwordProblem } from "./passwordRules";
 
 export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
   const queryClient = useQueryClient();
-  const [current, setCurrent] = useState("");
+  const known = oneTime ? oneTimePassword() : "";
+  const [current, setCurrent] = useState(known);
   const [next, setNext] = useState("");
   const [again, setAgain] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
@@ -20,6 +22,7 @@ export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
     quiet: true,
     done: "Your password is changed.",
     onDone: (user) => {
+      keepOneTime("");
       setCurrent("");
       setNext("");
       setAgain("");
@@ -37,18 +40,21 @@ export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
-        <PasswordInput
-          label={oneTime ? "One-time password" : "Present password"}
-          autoComplete="current-password"
-          required
-          data-autofocus
-          value={current}
-          onChange={(event) => setCurrent(event.currentTarget.value)}
-        />
+        {!known && (
+          <PasswordInput
+            label={oneTime ? "One-time password" : "Present password"}
+            autoComplete="current-password"
+            required
+            data-autofocus
+            value={current}
+            onChange={(event) => setCurrent(event.currentTarget.value)}
+          />
+        )}
         <PasswordInput
           label="New password"
           autoComplete="new-password"
           required
+          autoFocus={oneTime}
           value={next}
           onChange={(event) => setNext(event.currentTarget.value)}
         />

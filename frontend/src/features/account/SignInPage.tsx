@@ -9,6 +9,7 @@ import { sessionQuery } from "../../api/queries";
 import { DoorCard } from "../../ui/DoorCard";
 import { FormError } from "../../ui/FormError";
 import { useAction } from "../../ui/useAction";
+import { keepOneTime } from "./oneTime";
 import { safeNext } from "./safeNext";
 
 export function SignInPage() {
@@ -21,7 +22,10 @@ export function SignInPage() {
   const signIn = useAction({
     run: () => unwrap(api.POST("/api/session", { body: { email: email.trim(), password } })),
     quiet: true,
-    onDone: (user) => queryClient.setQueryData(keys.session, user),
+    onDone: (user) => {
+      keepOneTime(user.must_change_password ? password : "");
+      queryClient.setQueryData(keys.session, user);
+    },
   });
 
   if (session.data) return <Navigate to={safeNext(parameters.get("next"))} replace />;
