@@ -61,8 +61,8 @@ def test_records_are_consistent_and_plain(sure, coffee):
         assert record["area"] == mask.sum()
         assert record["bbox"] == rle.bbox_xywh(record["segmentation"])
         assert record["crop_box"] == [0, 0, 600, 400]
-        assert record["predicted_iou"] > 0.88
-        assert record["stability_score"] >= 0.92
+        assert record["predicted_iou"] > few().pred_iou_thresh
+        assert record["stability_score"] >= few().stability_score_thresh
         assert set(record) == {
             "segmentation",
             "area",
