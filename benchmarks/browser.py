@@ -85,7 +85,7 @@ self.onmessage = async ({ data: { sides, repeats } }) => {
 
 
 def main() -> None:
-    parser = options(__doc__, repeats=15)
+    parser = options(__doc__, repeats=15, device=False)
     parser.add_argument("--reference-onnx", type=Path, help="a released vit_b/l/h decoder graph to measure as well")
     args = parser.parse_args()
     if not RUNTIME.is_dir():

@@ -21,7 +21,7 @@ STORAGES: tuple[Literal["float32", "float16", "int8"], ...] = ("float32", "float
 
 
 def main() -> None:
-    parser = options(__doc__, repeats=1, reference=False)
+    parser = options(__doc__, reference=False)
     parser.add_argument("--data", type=Path, required=True, help="COCO folder: instances.json and images/")
     parser.add_argument("--limit", type=int, help="use only the first images")
     args = parser.parse_args()

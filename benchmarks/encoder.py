@@ -22,6 +22,13 @@ def main() -> None:
     model = build_model(PRESETS[args.model]) if args.model in ("vit_b", "vit_l", "vit_h") else engine.load(args.model)
     model = model.to(device)
     small = engine.load("default", device)
+    inputs = {id(sam): sam.preprocess([photograph()]) for sam in (model, small)}
+
+    def embed(sam: Sam, *, bf16: bool) -> torch.Tensor:
+        """The photograph's embedding, float32; it was made the model's input before."""
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            return sam.embed(inputs[id(sam)]).float()
+
     sides: dict[str, Any] = {
         f"ours, {args.model}, float32": lambda: embed(model, bf16=False),
         f"ours, {args.model}, bfloat16": lambda: embed(model, bf16=True),
@@ -32,7 +39,7 @@ def main() -> None:
     exact = embed(model, bf16=False)
     if args.reference:
         theirs = reference.official_encoder(reference.load(args.reference), model)
-        batch = model.preprocess([photograph()])
+        batch = inputs[id(model)]
 
         def released() -> torch.Tensor:
             with torch.inference_mode():
@@ -56,12 +63,6 @@ def main() -> None:
             }
         )
     publish("encoder", rows, args.out)
-
-
-def embed(model: Sam, *, bf16: bool) -> torch.Tensor:
-    """The photograph's embedding, float32."""
-    with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
-        return model.embed(model.preprocess([photograph()])).float()
 
 
 if __name__ == "__main__":

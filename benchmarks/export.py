@@ -20,7 +20,7 @@ SIZE = (1000, 1500)
 
 
 def main() -> None:
-    args = options(__doc__, repeats=5, reference=False).parse_args()
+    args = options(__doc__, repeats=5, device=False, reference=False).parse_args()
     scenes = [make_scene(seed, SIZE)[1] for seed in range(NUM_IMAGES)]
     records = [[record(mask) for mask in masks] for masks in scenes]
     count = sum(len(masks) for masks in scenes)

@@ -43,6 +43,7 @@ def main() -> None:
         released = package.SamAutomaticMaskGenerator(
             reference.with_our_weights(package, model),
             points_per_side=args.points_per_side,
+            points_per_batch=ours.points_per_batch,
             pred_iou_thresh=args.pred_iou_thresh,
             stability_score_thresh=args.stability_thresh,
             output_mode="coco_rle",

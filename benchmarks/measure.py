@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 RESULTS = Path("build/benchmarks")
 
 
-def options(description: str | None, *, repeats: int, reference: bool = True) -> argparse.ArgumentParser:
-    """The options every benchmark has."""
+def options(
+    description: str | None, *, repeats: int | None = None, device: bool = True, reference: bool = True
+) -> argparse.ArgumentParser:
+    """The options that several benchmarks have; `repeats` is the usual number of turns, where there are any."""
     parser = argparse.ArgumentParser(description=(description or "").strip().splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=repeats, help="turns of each side")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto")
+    if repeats is not None:
+        parser.add_argument("--repeats", type=int, default=repeats, help="turns of each side")
+    if device:
+        parser.add_argument("--device", default="auto", help="cpu, cuda, or auto")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
     if reference:
         parser.add_argument(

@@ -22,7 +22,7 @@ NUM_IMAGES = 12
 
 
 def main() -> None:
-    parser = options(__doc__, repeats=1, reference=False)
+    parser = options(__doc__, reference=False)
     parser.add_argument("--steps", type=int, default=12)
     args = parser.parse_args()
     model = engine.load("default", pick_device(args.device))

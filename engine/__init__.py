@@ -7,7 +7,7 @@ this package does not import torch; the public names below are loaded on first u
     predictor = engine.Predictor(model)
     predictor.set_image(rgb)                                # uint8 HxWx3
     prediction = predictor.predict(points=[(x, y)], labels=[1])
-    records = engine.MaskGenerator(model, engine.GeneratorSettings()).generate(rgb)
+    records = engine.MaskGenerator(model).generate(rgb)
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import torch
+
 from backend.annotation import intake, leases
 from backend.annotation.models import TaskState
 from backend.core.errors import DomainError, NotFound
@@ -158,5 +160,10 @@ def _generate(ctx: JobContext, generator: MaskGenerator, model: ModelVersion, im
 def _propose(
     ctx: JobContext, sam: Sam, image: Image, embedding: Embedding, taken: Sequence[Mapping[str, Any]]
 ) -> list[MaskRecord]:
-    array = embedding_files.decode(embeddings.read(ctx.storage, embedding))[0]
+    try:
+        array: Any = embedding_files.decode(embeddings.read(ctx.storage, embedding))[0]
+    except NotFound:
+        logger.info("the embedding of %s is gone from the storage; using its pixels", image.file_name)
+        with torch.inference_mode():
+            array = sam.embed(sam.preprocess([read_rgb(ctx.storage, image.sha256)]))
     return propose(sam, array, (image.height, image.width), exclude=taken, name=image.file_name)

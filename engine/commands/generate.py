@@ -51,8 +51,8 @@ def generate(
     """
     with fail_clearly():
         changes: dict[str, Any] = {} if points_per_side is None else {"points_per_side": points_per_side}
-        settings = GeneratorSettings.preset(preset, **changes)
-        code = _generate(folder, out, model, settings, device, overwrite, as_json)
+        GeneratorSettings.preset(preset, **changes)  # a wrong preset is told before anything is loaded
+        code = _generate(folder, out, model, (preset, changes), device, overwrite, as_json)
     raise typer.Exit(code)
 
 
@@ -60,7 +60,7 @@ def _generate(
     folder: Path,
     out: Path,
     model: str,
-    settings: GeneratorSettings,
+    chosen: tuple[str, dict[str, Any]],
     device: str,
     overwrite: bool,
     as_json: bool,
@@ -74,13 +74,14 @@ def _generate(
         raise EngineError(f"{out} cannot be made ({error.strerror}). Choose another folder with --out.") from error
     for refused in plan.refused:
         _say(refused.path.name, refused.error)
-    generator = _load(model, settings, device) if plan.todo else None
+    generator = _load(model, chosen, device) if plan.todo else None
     done, stop = _run(generator, plan, out)
     failed = [*plan.refused, *(outcome for outcome in done if outcome.error)]
     written = [outcome for outcome in done if not outcome.error]
     masks = sum(outcome.masks for outcome in written)
     _say("done" if stop is None else "stopped", _summary(len(written), masks, len(plan.present), len(failed)))
     if as_json:
+        settings = generator.settings if generator else GeneratorSettings.preset(chosen[0], **chosen[1])
         print_json(_report(folder, out, model, settings, plan, written, failed))
     if stop is not None:
         return stop
@@ -128,12 +129,14 @@ def _write(path: Path, image: Path, size: tuple[int, int], records: "Sequence[Ma
     sa1b.write_image_json(path, meta, records, first_id=number * _MASKS_PER_IMAGE + 1)
 
 
-def _load(model: str, settings: GeneratorSettings, device: str) -> "MaskGenerator":
+def _load(model: str, chosen: tuple[str, dict[str, Any]], device: str) -> "MaskGenerator":
     from engine.generate.generator import MaskGenerator
     from engine.model.device import pick_device
     from engine.model.registry import load
 
-    return MaskGenerator(load(model, pick_device(device)), settings)
+    sam = load(model, pick_device(device))
+    preset, changes = chosen
+    return MaskGenerator(sam, GeneratorSettings.for_model(sam.config, preset, **changes))
 
 
 def _say(subject: str, text: str | None) -> None:

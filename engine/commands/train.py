@@ -128,11 +128,17 @@ def _settings(
     """The schedule of the default model: a first lesson in telling objects apart, prompts on crops of half the frame,
     then on whole frames.
     """
+    from engine.errors import TrainingError
     from engine.train.batches import BatchSize
     from engine.train.interaction import InteractionSettings
     from engine.train.loop import Phase, TrainSettings
 
     frame = config.image_size
+    if prototypes_until and (config.encoder.kind != "conv" or prototypes_until >= small_until):
+        raise TrainingError(
+            "--prototypes-until must end before --small-until does, and its lesson is for convolutional encoders; "
+            "leave it out, or raise --small-until."
+        )
     # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call. And a
     # fresh model leaves the answer "nothing, anywhere" much sooner where dice, not the focal loss, has the say.
     early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=1.0)

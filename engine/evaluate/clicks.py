@@ -181,7 +181,7 @@ def _evaluate_image(
 ) -> ImageFigures:
     frame = Frame((truth.shape[1], truth.shape[2]), model.config.image_size)
     if isinstance(sample, EmbeddedSample):
-        embedding = torch.from_numpy(sample.embedding)[None]
+        embedding = torch.from_numpy(sample.embedding)[None].to(model.device)
     else:
         embedding = model.embed(model.preprocess([sample.image]))
     features = model.prepare(embedding)

@@ -86,12 +86,12 @@ class MaskGenerator:
 
     Args:
         model: in eval mode, on the device that should do the work.
-        settings: `GeneratorSettings.preset("default")` if left out.
+        settings: `GeneratorSettings.for_model(model.config)` if left out.
     """
 
     def __init__(self, model: Sam, settings: GeneratorSettings | None = None) -> None:
         self.model = model
-        self.settings = settings or GeneratorSettings.preset("default")
+        self.settings = settings or GeneratorSettings.for_model(model.config)
         if model.training:
             raise EngineError("The model is in training mode, where its answers vary. Call model.eval() first.")
 

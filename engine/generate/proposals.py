@@ -32,7 +32,7 @@ def propose(
     """Confident masks of an image of (h, w) from its embedding (C, G, G), best predicted first.
 
     Args:
-        settings: `GeneratorSettings.preset("proposals")` if left out; no crop layers.
+        settings: `GeneratorSettings.for_model(model.config, "proposals")` if left out; no crop layers.
         exclude: RLEs of masks that are there already (people's); a proposal that overlaps one of them by more than
             `exclude_iou_thresh` IoU is left out. Parts and wholes of them stay: masks may nest.
         name: the image's, for error messages.
@@ -41,7 +41,7 @@ def propose(
         raise EngineError(f"exclude_iou_thresh must lie between 0 and 1, not {exclude_iou_thresh}.")
     height, width = original_size
     known = [rle_ops.validate(rle, height, width) for rle in exclude]
-    generator = MaskGenerator(model, settings or GeneratorSettings.preset("proposals"))
+    generator = MaskGenerator(model, settings or GeneratorSettings.for_model(model.config, "proposals"))
     records = generator.generate_from_embedding(embedding, original_size, name=name)
     if records and known:
         overlaps = metrics.pairwise_rle_iou([record["segmentation"] for record in records], known).max(axis=1)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from engine.errors import EngineError
 from engine.masks import stability
+from engine.model.config import ModelConfig
 
 _CROP_DEFAULTS: dict[str, float | int] = {
     "crop_nms_thresh": 0.7,
@@ -22,6 +23,8 @@ _CROP_DEFAULTS: dict[str, float | int] = {
 @dataclass(frozen=True, kw_only=True)
 class GeneratorSettings:
     """How masks are generated. Names are those of the released generator where it has the setting.
+
+    Left out, settings have the values of a released checkpoint; `for_model` gives those that fit a model.
 
     Args:
         points_per_side: the grid has points_per_side^2 points on the whole image.
@@ -97,6 +100,16 @@ class GeneratorSettings:
         return cls.from_dict({**values, **changes})
 
     @classmethod
+    def for_model(cls, config: ModelConfig, name: str = "default", **changes: Any) -> Self:
+        """As `preset`, with bars that fit the model: a transformer encoder is a released checkpoint or one of its kind.
+
+        Its masks are finer and its predicted IoU higher, so the presets made for the packaged model ask more of it.
+        """
+        if config.encoder.kind == "vit":
+            changes = {**RELEASED_BARS.get(name, {}), **changes}
+        return cls.preset(name, **changes)
+
+    @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Settings from `to_dict`'s output or from outside; EngineError names what is unknown or impossible."""
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
@@ -159,8 +172,16 @@ def _between(name: str, value: float, low: float, high: float) -> None:
 # pass, 80 % have an IoU of 0.5 or more; of the proposals 88 % (docs/log.md, 2026-11-22).
 _PACKAGED = {"pred_iou_thresh": 0.6, "stability_score_thresh": 0.8}
 
+# The same for models like the released ones.
+_RELEASED = {"pred_iou_thresh": 0.88, "stability_score_thresh": 0.92}
+RELEASED_BARS: dict[str, dict[str, float]] = {
+    "default": _RELEASED,
+    "fast": _RELEASED,
+    "proposals": {"pred_iou_thresh": 0.92, "stability_score_thresh": 0.94},
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    # What is used when nobody chooses: fit for the packaged model. For a released checkpoint choose "reference".
+    # What is used when nobody chooses.
     "default": {**_PACKAGED},
     # The released generator's defaults (SamAutomaticMaskGenerator).
     "reference": {

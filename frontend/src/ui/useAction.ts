@@ -10,6 +10,7 @@ interface Options<Input, Output> {
   /** Sentence for a small note, or a function that makes it. Left out where the page itself shows the result. */
   done?: string | ((output: Output, input: Input) => string);
   onDone?: (output: Output, input: Input) => void;
+  onFailed?: () => void;
   /** True where the form shows the error itself. */
   quiet?: boolean;
 }
@@ -25,6 +26,7 @@ export function useAction<Input = void, Output = unknown>(options: Options<Input
     },
     onError: (error) => {
       if (!options.quiet) showError(error);
+      options.onFailed?.();
     },
     onSettled: () => Promise.all((options.stale ?? []).map((queryKey) => queryClient.invalidateQueries({ queryKey }))),
   });

@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import EngineError
 from engine.generate.settings import PRESETS, GeneratorSettings
+from engine.model.config import PRESETS as MODELS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -70,3 +71,14 @@ def test_settings_that_make_no_sense_are_refused(values, reason):
 def test_an_unknown_preset_names_the_known_ones():
     with pytest.raises(EngineError, match="sam-paper"):
         GeneratorSettings.preset("sam2")
+
+
+def test_bars_fit_the_model():
+    packaged, released = MODELS["maskloom-s"], MODELS["vit_b"]
+    assert GeneratorSettings.for_model(packaged) == GeneratorSettings.preset("default")
+    for name in ("default", "fast", "proposals"):
+        mine, theirs = (GeneratorSettings.for_model(config, name) for config in (packaged, released))
+        assert theirs.pred_iou_thresh > mine.pred_iou_thresh
+        assert theirs.points_per_side == mine.points_per_side
+    assert GeneratorSettings.for_model(released, "sam-paper") == GeneratorSettings.preset("sam-paper")
+    assert GeneratorSettings.for_model(released, pred_iou_thresh=0.5).pred_iou_thresh == 0.5

@@ -11,7 +11,8 @@ import { passwordProblem } from "./passwordRules";
 
 export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
   const queryClient = useQueryClient();
-  const known = oneTime ? oneTimePassword() : "";
+  // Typed at the sign-in a moment ago: not asked for again, unless it turns out to be refused.
+  const [known, setKnown] = useState(oneTime ? oneTimePassword() : "");
   const [current, setCurrent] = useState(known);
   const [next, setNext] = useState("");
   const [again, setAgain] = useState("");
@@ -20,6 +21,10 @@ export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
   const change = useAction({
     run: () => unwrap(api.POST("/api/session/password", { body: { current_password: current, new_password: next } })),
     quiet: true,
+    onFailed: () => {
+      keepOneTime("");
+      setKnown("");
+    },
     done: "Your password is changed.",
     onDone: (user) => {
       keepOneTime("");
@@ -45,7 +50,7 @@ export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
             label={oneTime ? "One-time password" : "Present password"}
             autoComplete="current-password"
             required
-            data-autofocus
+            autoFocus={oneTime}
             value={current}
             onChange={(event) => setCurrent(event.currentTarget.value)}
           />
@@ -54,7 +59,7 @@ export function PasswordForm({ oneTime = false }: { oneTime?: boolean }) {
           label="New password"
           autoComplete="new-password"
           required
-          autoFocus={oneTime}
+          autoFocus={known !== ""}
           value={next}
           onChange={(event) => setNext(event.currentTarget.value)}
         />
