@@ -117,10 +117,14 @@ def _stand_in_for_torchvision() -> None:
     def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         return image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
 
-    def batched_nms(boxes: torch.Tensor, scores: torch.Tensor, classes: torch.Tensor, thresh: float) -> torch.Tensor:
+    def batched_nms(
+        boxes: torch.Tensor, scores: torch.Tensor, classes: torch.Tensor, iou_threshold: float
+    ) -> torch.Tensor:
         if len(torch.unique(classes)) > 1:
             boxes = boxes + (classes * (boxes.max() + 1))[:, None]
-        kept = nms.box_nms(boxes.cpu().numpy().astype(np.float64), scores.cpu().numpy().astype(np.float64), thresh)
+        kept = nms.box_nms(
+            boxes.cpu().numpy().astype(np.float64), scores.cpu().numpy().astype(np.float64), iou_threshold
+        )
         return torch.as_tensor(np.asarray(kept), dtype=torch.int64, device=boxes.device)
 
     def box_area(boxes: torch.Tensor) -> torch.Tensor:
