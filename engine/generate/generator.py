@@ -179,7 +179,9 @@ class MaskGenerator:
         with torch.inference_mode():
             coordinates = torch.from_numpy(points).to(device)[:, None]
             labels = torch.ones(len(points), 1, device=device)
-            answers = self.model.answer(features, coordinates, labels)
+            sparse = self.model.prompt_encoder.sparse_tokens(coordinates, labels, None)
+            assert sparse is not None, "there are points"
+            answers = self.model.mask_decoder.answer(features, sparse)
             keep = answers.iou > self.settings.pred_iou_thresh
             keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
             promising = keep.any(dim=1).nonzero()[:, 0]

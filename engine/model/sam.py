@@ -17,7 +17,7 @@ from engine.errors import ImageError
 from engine.geometry import Frame
 from engine.model.config import ConvConfig, ModelConfig
 from engine.model.conv_encoder import ConvEncoder
-from engine.model.mask_decoder import Answers, ImageFeatures, MaskDecoder
+from engine.model.mask_decoder import ImageFeatures, MaskDecoder
 from engine.model.preprocess import PIXEL_MEAN, PIXEL_STD, check_rgb, resize_rgb
 from engine.model.prompt_encoder import PromptEncoder
 from engine.model.vit_encoder import ViTEncoder
@@ -122,24 +122,6 @@ class Sam(nn.Module):
         Returns:
             low_res logits (N, 4, 4G, 4G) and predicted IoU (N, 4), in the order [single, candidate 1, 2, 3].
         """
-        answers = self.answer(
-            embedding, points, labels, boxes, masks, image_index=image_index, has_mask=has_mask, pad=pad
-        )
-        return self.mask_decoder.draw(answers), answers.iou
-
-    def answer(
-        self,
-        embedding: Tensor | ImageFeatures,
-        points: Tensor | None = None,
-        labels: Tensor | None = None,
-        boxes: Tensor | None = None,
-        masks: Tensor | None = None,
-        *,
-        image_index: Tensor | None = None,
-        has_mask: Tensor | None = None,
-        pad: bool | None = None,
-    ) -> Answers:
-        """As `decode`, but without the masks: `mask_decoder.draw` makes those of the answers it is given."""
         features = self.prepare(embedding) if isinstance(embedding, Tensor) else embedding
         tokens = features.tokens
         sparse = self.prompt_encoder.sparse_tokens(points, labels, boxes, pad=pad)
@@ -149,7 +131,8 @@ class Sam(nn.Module):
         if image_index is None and tokens.shape[0] > 1:
             image_index = torch.zeros(sparse.shape[0], dtype=torch.int64, device=tokens.device)
         mask = None if masks is None else self.prompt_encoder.mask_prompt(masks, has_mask)
-        return self.mask_decoder.answer(features, sparse, image_index, mask)
+        low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
+        return low_res, iou
 
     def freeze_batchnorm(self, frozen: bool = True) -> None:
         """Hold the encoder's batch-norm statistics still in train mode; nothing to do for a transformer encoder."""
