@@ -7,6 +7,7 @@ this package does not import torch; the public names below are loaded on first u
     predictor = engine.Predictor(model)
     predictor.set_image(rgb)                                # uint8 HxWx3
     prediction = predictor.predict(points=[(x, y)], labels=[1])
+    for prediction in predictor.predict_many([{"box": box} for box in boxes]): ...
     records = engine.MaskGenerator(model).generate(rgb)
 """
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from engine.generate.settings import GeneratorSettings
     from engine.model.registry import load
     from engine.predict.predictor import Prediction, Predictor
+    from engine.prompts import PromptArguments
 
-__all__ = ["GeneratorSettings", "MaskGenerator", "Prediction", "Predictor", "errors", "load"]
+__all__ = ["GeneratorSettings", "MaskGenerator", "Prediction", "Predictor", "PromptArguments", "errors", "load"]
 
 # public name -> the module that defines it
 _LAZY = {
@@ -31,6 +33,7 @@ _LAZY = {
     "MaskGenerator": "engine.generate.generator",
     "Prediction": "engine.predict.predictor",
     "Predictor": "engine.predict.predictor",
+    "PromptArguments": "engine.prompts",
     "load": "engine.model.registry",
 }
 

@@ -18,10 +18,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["LOW_RES_STRIDE", "MASK_LOGIT_THRESH", "Frame", "resize_matrix", "upsample_low_res"]
+__all__ = [
+    "LOW_RES_STRIDE",
+    "MASK_LOGIT_THRESH",
+    "MASK_PROMPT_LOGIT",
+    "Frame",
+    "mask_to_low_res",
+    "resize_matrix",
+    "upsample_low_res",
+]
 
 LOW_RES_STRIDE = 4  # model pixels per low_res pixel
 MASK_LOGIT_THRESH = 0.0  # a pixel belongs to a mask when its logit is above this
+MASK_PROMPT_LOGIT = 10.0  # how sure a stored mask is of itself as a prompt
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,45 @@ def upsample_low_res(low_res: NDArray[np.float32], frame: Frame) -> NDArray[np.f
     rows, columns = frame.upsample_matrices()
     image: NDArray[np.float32] = np.matmul(np.matmul(rows, low_res), columns.T)
     return image
+
+
+def mask_to_low_res(mask: NDArray[np.bool_], frame: Frame) -> NDArray[np.float32]:
+    """A finished mask as low_res logits, to prompt with.
+
+    The antialiased resize to the low_res grid: a cell's logit grows with the share of it that the mask covers, from
+    -`MASK_PROMPT_LOGIT` (nothing) over 0 (half) to `MASK_PROMPT_LOGIT` (all). Cells in the padding are not covered.
+
+    Args:
+        mask: (h, w) bool, image frame.
+
+    Returns:
+        (S/4, S/4) float32 logits.
+    """
+    if mask.shape != frame.original_size:
+        raise ValueError(f"The mask must have shape {frame.original_size} for this frame, got {mask.shape}.")
+    # Only the mask's own window is multiplied: most masks are small, and images are not.
+    used_y, used_x = _span(np.any(mask, axis=1)), _span(np.any(mask, axis=0))
+    (height, width), (input_h, input_w) = frame.original_size, frame.input_size
+    rows = _cover_matrix(frame.low_res_size, input_h / (height * LOW_RES_STRIDE), used_y)
+    columns = _cover_matrix(frame.low_res_size, input_w / (width * LOW_RES_STRIDE), used_x)
+    covered = np.matmul(np.matmul(rows, mask[used_y, used_x].astype(np.float32)), columns.T)
+    logits: NDArray[np.float32] = (np.clip(covered, 0, 1) * 2 - 1) * np.float32(MASK_PROMPT_LOGIT)
+    return logits
+
+
+def _span(marked: ArrayLike) -> slice:
+    """From the first marked place to the last."""
+    places = np.flatnonzero(marked)
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) else slice(0, 0)
+
+
+def _cover_matrix(cells: int, cells_per_pixel: float, pixels: slice) -> NDArray[np.float32]:
+    """(cells, pixels) which part of each cell each of the pixels covers, along one axis."""
+    low = np.arange(pixels.start, pixels.stop) * cells_per_pixel
+    high = np.arange(pixels.start + 1, pixels.stop + 1) * cells_per_pixel
+    cell = np.arange(cells)[:, None]
+    cover: NDArray[np.float64] = np.clip(np.minimum(high, cell + 1) - np.maximum(low, cell), 0, None)
+    return cover.astype(np.float32)
 
 
 @lru_cache(maxsize=64)

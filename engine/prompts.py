@@ -6,16 +6,30 @@ Plain numpy; the predictor and everything that replays clicks share these rules.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 
 from engine.errors import PromptError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Prompt", "make_prompt"]
+__all__ = ["Prompt", "PromptArguments", "make_prompt"]
+
+
+class PromptArguments(TypedDict, total=False):
+    """One prompt as a mapping: the arguments of `Predictor.predict` by name, where they are explained."""
+
+    points: ArrayLike | None
+    labels: ArrayLike | None
+    box: ArrayLike | None
+    mask_input: ArrayLike | None
+    mask: NDArray[Any] | Mapping[str, Any] | None
+    image: int
+    multimask: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +37,13 @@ class Prompt:
     """A checked prompt.
 
     points: (P, 2) float64 image-frame (x, y), P may be 0. labels: (P,) int64, 1 foreground, 0 background.
-    box: (4,) float64 xyxy or None. mask: (4G, 4G) float32 low_res logits or None.
+    box: (4,) float64 xyxy or None. mask_input: (4G, 4G) float32 low_res logits or None.
     """
 
     points: NDArray[np.float64]
     labels: NDArray[np.int64]
     box: NDArray[np.float64] | None
-    mask: NDArray[np.float32] | None
+    mask_input: NDArray[np.float32] | None
 
 
 def make_prompt(
@@ -55,10 +69,10 @@ def make_prompt(
     """
     clicks, kinds = _points(points, labels, original_size)
     corners = None if box is None else _box(box, original_size)
-    mask = None if mask_input is None else _mask(mask_input, low_res_size)
-    if not len(clicks) and corners is None and mask is None:
-        raise PromptError("Nothing was prompted; pass at least one point, a box or a mask_input.")
-    return Prompt(points=clicks, labels=kinds, box=corners, mask=mask)
+    logits = None if mask_input is None else _logits(mask_input, low_res_size)
+    if not len(clicks) and corners is None and logits is None:
+        raise PromptError("Nothing was prompted; pass at least one point, a box or a mask.")
+    return Prompt(points=clicks, labels=kinds, box=corners, mask_input=logits)
 
 
 def _points(
@@ -99,16 +113,16 @@ def _box(box: ArrayLike, size: tuple[int, int]) -> NDArray[np.float64]:
     return corners
 
 
-def _mask(mask_input: ArrayLike, low_res_size: int) -> NDArray[np.float32]:
-    mask = _numbers(mask_input, "mask_input").astype(np.float32)
-    if mask.ndim == 3 and mask.shape[0] == 1:
-        mask = mask[0]
-    if mask.shape != (low_res_size, low_res_size):
+def _logits(mask_input: ArrayLike, low_res_size: int) -> NDArray[np.float32]:
+    logits = _numbers(mask_input, "mask_input").astype(np.float32)
+    if logits.ndim == 3 and logits.shape[0] == 1:
+        logits = logits[0]
+    if logits.shape != (low_res_size, low_res_size):
         raise PromptError(
-            f"mask_input must have shape ({low_res_size}, {low_res_size}), got {mask.shape}; "
-            "pass one of the low_res_logits of an earlier prediction of this model."
+            f"mask_input must have shape ({low_res_size}, {low_res_size}), got {logits.shape}; "
+            "pass one of the low_res_logits of an earlier prediction of this model, or a finished mask as `mask`."
         )
-    return mask
+    return logits
 
 
 def _numbers(values: ArrayLike | None, what: str) -> NDArray[np.float64]:

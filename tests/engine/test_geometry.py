@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.geometry import Frame, resize_matrix, upsample_low_res
+from engine.geometry import Frame, mask_to_low_res, resize_matrix, upsample_low_res
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,21 @@ def test_upsampling_keeps_leading_dimensions_and_refuses_other_grids():
     assert upsample_low_res(np.zeros((3, 2, 8, 8), dtype=np.float32), frame).shape == (3, 2, 10, 20)
     with pytest.raises(ValueError, match=r"\(8, 8\)"):
         upsample_low_res(np.zeros((4, 4), dtype=np.float32), frame)
+
+
+def test_golden_mask_prompts(golden):
+    for case in golden["mask_prompts"]:
+        mask = np.array([[cell == "1" for cell in row] for row in case["rows"]])
+        logits = mask_to_low_res(mask, frame_of(case))
+        assert logits.dtype == np.float32
+        np.testing.assert_allclose(logits, np.array(case["logits"]), atol=5e-5)
+
+
+def test_mask_prompts_of_nothing_and_of_another_size():
+    frame = Frame((10, 20), 32)
+    assert (mask_to_low_res(np.zeros((10, 20), dtype=bool), frame) == -10).all()
+    with pytest.raises(ValueError, match=r"\(10, 20\)"):
+        mask_to_low_res(np.zeros((20, 10), dtype=bool), frame)
 
 
 def test_boxes_travel_as_their_corners():

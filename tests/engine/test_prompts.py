@@ -21,8 +21,8 @@ def test_a_whole_prompt():
     assert made.labels.tolist() == [1, 0]
     assert made.box is not None
     assert made.box.tolist() == [1, 2, 3, 4]
-    assert made.mask is not None
-    assert (made.mask.shape, made.mask.dtype) == ((16, 16), np.float32)
+    assert made.mask_input is not None
+    assert (made.mask_input.shape, made.mask_input.dtype) == ((16, 16), np.float32)
 
 
 def test_a_box_alone_has_no_points():

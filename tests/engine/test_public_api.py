@@ -10,7 +10,15 @@ from engine import errors
 
 
 def test_public_names():
-    assert engine.__all__ == ["GeneratorSettings", "MaskGenerator", "Prediction", "Predictor", "errors", "load"]
+    assert engine.__all__ == [
+        "GeneratorSettings",
+        "MaskGenerator",
+        "Prediction",
+        "Predictor",
+        "PromptArguments",
+        "errors",
+        "load",
+    ]
     for name in engine.__all__:
         assert getattr(engine, name) is not None
     assert set(engine.__all__) <= set(dir(engine))

@@ -1,11 +1,12 @@
 """Make frames.json: `python tests/golden/make_frames.py`.
 
-Independent of engine/geometry.py on purpose: coordinates by exact fractions, upsampling by torch's own bilinear resize.
-The file is read by the Python tests and by the page's.
+Independent of engine/geometry.py on purpose: coordinates and covered areas by exact fractions, upsampling by torch's
+own bilinear resize. The file is read by the Python tests and by the page's.
 """
 
 import json
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ FRAMES = [
     ((2250, 1500), 1024),
     ((400, 600), 256),
 ]
+MASKED = [((20, 30), 32), ((9, 9), 32), ((47, 64), 32), ((5, 70), 64), ((3, 2), 32)]
 UPSAMPLED = [((20, 30), 32), ((30, 20), 32), ((9, 9), 32), ((47, 64), 32), ((5, 70), 64)]
 
 
@@ -63,10 +65,39 @@ def upsample_case(size: tuple[int, int], model_size: int, seed: int) -> dict[str
     }
 
 
+def mask_case(size: tuple[int, int], model_size: int, seed: int) -> dict[str, object]:
+    """A mask as a prompt: the exact area of each low_res cell that the mask's pixels cover, from -10 to 10."""
+    (h, w), (input_h, input_w) = size, input_size(size, model_size)
+    side = model_size // 4
+    mask = np.random.default_rng(seed).random((h, w)) < 0.6
+
+    def spans(pixels: int, used: int) -> list[list[Fraction]]:
+        edges = [Fraction(index * used, pixels * 4) for index in range(pixels + 1)]
+        pairs = list(pairwise(edges))
+        return [[max(Fraction(0), min(high, cell + 1) - max(low, cell)) for low, high in pairs] for cell in range(side)]
+
+    columns = [[(x, part) for x, part in enumerate(cell) if part] for cell in spans(w, input_w)]
+    rows = [[(y, part) for y, part in enumerate(cell) if part] for cell in spans(h, input_h)]
+    covered = [
+        [
+            sum((down * across for y, down in row for x, across in column if mask[y, x]), Fraction(0))
+            for column in columns
+        ]
+        for row in rows
+    ]
+    return {
+        "image": {"h": h, "w": w},
+        "model_size": model_size,
+        "rows": ["".join(map(str, row)) for row in mask.astype(int)],
+        "logits": [[round(float(20 * share - 10), 5) for share in row] for row in covered],
+    }
+
+
 def main() -> None:
     content = {
         "frames": [frame_case(size, model_size) for size, model_size in FRAMES],
         "upsample": [upsample_case(size, model_size, seed) for seed, (size, model_size) in enumerate(UPSAMPLED)],
+        "mask_prompts": [mask_case(size, model_size, seed) for seed, (size, model_size) in enumerate(MASKED)],
     }
     path = Path(__file__).with_name("frames.json")
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n")
