@@ -1,7 +1,10 @@
 """Where prompts go: grid points and crops, against the numbers of the paper."""
 
+from itertools import pairwise
+
 import numpy as np
-import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from engine.generate.crops import crop_windows
 from engine.generate.grid import point_grid
@@ -13,11 +16,6 @@ def test_points_stand_in_the_middle_of_their_cells_x_fastest():
     assert point_grid(32).shape == (1024, 2)
 
 
-def test_no_layers_is_the_whole_image():
-    (crop,) = crop_windows((400, 600), 0, 0.3)
-    assert (crop.box, crop.size, crop.xywh, crop.layer) == ((0, 0, 600, 400), (400, 600), [0, 0, 600, 400], 0)
-
-
 def test_the_papers_twenty_one_crops():
     crops = crop_windows((1500, 2250), 2, 512 / 1500)
     assert [sum(crop.layer == layer for crop in crops) for layer in range(3)] == [1, 4, 16]
@@ -25,14 +23,30 @@ def test_the_papers_twenty_one_crops():
     assert crops[5].size == (567, 755)
 
 
-@pytest.mark.parametrize("size", [(400, 600), (333, 1001), (64, 64)])
-def test_each_layer_covers_the_image(size):
-    for layer in (1, 2):
+@given(st.tuples(st.integers(1, 90), st.integers(1, 90)), st.integers(0, 3), st.floats(0, 0.9))
+@settings(deadline=None)
+def test_each_layer_covers_the_image_with_windows_that_overlap(size, num_layers, ratio):
+    crops = crop_windows(size, num_layers, ratio)
+    assert [crop.layer for crop in crops] == [layer for layer in range(num_layers + 1) for _ in range(4**layer)]
+    assert crops[0].box == (0, 0, size[1], size[0])
+    # The generator refuses images that are too small for so many windows.
+    assume(min(min(crop.size) for crop in crops) >= 1)
+    for layer in range(num_layers + 1):
+        windows = [crop for crop in crops if crop.layer == layer]
         covered = np.zeros(size, dtype=bool)
-        for crop in crop_windows(size, 2, 512 / 1500):
+        for crop in windows:
             x0, y0, x1, y1 = crop.box
             assert 0 <= x0 < x1 <= size[1]
             assert 0 <= y0 < y1 <= size[0]
-            if crop.layer == layer:
-                covered[y0:y1, x0:x1] = True
+            assert crop.size == (y1 - y0, x1 - x0)
+            assert crop.xywh == [x0, y0, x1 - x0, y1 - y0]
+            covered[y0:y1, x0:x1] = True
         assert covered.all()
+        overlap = int(ratio * min(size) * 2 / 2**layer)
+        for start, end in ((0, 2), (1, 3)):
+            sides = sorted({(crop.box[start], crop.box[end]) for crop in windows})
+            assert len(sides) == 2**layer
+            # Only the last windows can be cut off by the image's border.
+            assert all(
+                before[1] - after[0] == overlap for before, after in pairwise(sides) if after[1] < size[1 - start]
+            )

@@ -1,4 +1,4 @@
-"""Boxes, stability, suppression, components and overlap on arrays small enough to check by eye."""
+"""Boxes, stability, suppression, components and overlap against their definitions, written out pixel by pixel."""
 
 import math
 
@@ -6,16 +6,68 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from engine.errors import EngineError, FormatError
 from engine.masks import boxes, components, metrics, nms, rle, stability
 
 masks = hnp.arrays(np.bool_, (5, 8, 7))
+shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
+# Few different values, so that ties, duplicates and overlaps that equal the threshold come up all the time.
+corners = hnp.arrays(np.int64, st.tuples(st.integers(0, 9), st.just(4)), elements=st.integers(0, 8)).map(
+    lambda found: np.concatenate(
+        (np.minimum(found[:, :2], found[:, 2:]), np.maximum(found[:, :2], found[:, 2:])), axis=1
+    )
+)
+threshs = st.sampled_from([0.0, 0.25, 0.5, 0.7, 1.0])
+levels = st.sampled_from([0.0, 0.5, 0.75, 1.0])
 
 
-def picture(*rows):
-    return np.array([[cell != "." for cell in row] for row in rows])
+def naive_box_iou(box, other):
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    shared = max(int(width), 0) * max(int(height), 0)
+    both = sum(int(x1 - x0) * int(y1 - y0) for x0, y0, x1, y1 in (box, other)) - shared
+    return shared / both if both else 0.0
+
+
+def naive_mask_iou(mask, other):
+    return (mask & other).sum() / (mask | other).sum() if (mask | other).any() else 0.0
+
+
+def naive_nms(things, scores, thresh, overlap):
+    """Of what is left, take the best, the first of equals, unless something taken before overlaps it too much."""
+    left, kept = list(range(len(things))), []
+    while left:
+        best = max(left, key=lambda index: (scores[index], -index))
+        left.remove(best)
+        if all(overlap(things[best], things[index]) <= thresh for index in kept):
+            kept.append(best)
+    return kept
+
+
+def naive_regions(marked):
+    """The 8-connected regions of a mask, each a set of (row, column), by flood fill."""
+    left = set(zip(*(axis.tolist() for axis in np.nonzero(marked)), strict=True))
+    regions = []
+    while left:
+        region, edge = set(), [left.pop()]
+        while edge:
+            y, x = edge.pop()
+            region.add((y, x))
+            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
+            left -= near
+            edge += near
+        regions.append(region)
+    return regions
+
+
+def painted(mask, regions, value):
+    mask = mask.copy()
+    for y, x in set().union(*regions):
+        mask[y, x] = value
+    return mask
 
 
 class TestBoxes:
@@ -27,106 +79,136 @@ class TestBoxes:
     def test_xywh_has_no_plus_one(self):
         assert boxes.xywh((3, 4, 3, 9)) == [3, 4, 0, 5]
 
-    def test_inner_crop_borders_count_and_image_borders_do_not(self):
-        found = np.array([[0, 0, 80, 80], [0, 0, 130, 80], [100, 40, 140, 80], [30, 30, 99, 129]])
+    @given(corners, corners)
+    @settings(deadline=None)
+    def test_every_overlap(self, found, others):
+        expected = [[naive_box_iou(box, other) for other in others] for box in found]
+        assert boxes.pairwise_iou(found, others).tolist() == expected
+
+    @given(corners, hnp.arrays(np.int64, 4, elements=st.integers(0, 8)), shapes, st.integers(0, 4))
+    @settings(deadline=None)
+    def test_sides_at_the_crops_border_but_not_at_the_images(self, found, crop, size, tolerance):
+        image = (0, 0, size[1], size[0])
+        expected = [
+            any(
+                abs(side - cut) <= tolerance < abs(side - border)
+                for side, cut, border in zip(box, crop, image, strict=True)
+            )
+            for box in found
+        ]
+        assert boxes.near_crop_edge(found, crop.tolist(), size, tolerance).tolist() == expected
+
+    def test_the_released_tolerance_is_twenty_pixels(self):
+        found = np.array([[0, 0, 80, 80], [0, 0, 130, 80], [0, 0, 129, 80], [100, 40, 140, 80], [30, 30, 99, 129]])
         near = boxes.near_crop_edge(found, (0, 0, 150, 150), (300, 400))
-        assert near.tolist() == [False, True, True, False]
-        assert not boxes.near_crop_edge(found, (0, 0, 400, 300), (300, 400)).any()
+        assert near.tolist() == [False, True, False, True, False]
 
 
 class TestStability:
-    logits = np.array([[[-3, -1.2, -0.5, 0.5], [1.2, 1.5, 3, 3]]], dtype=np.float32)
+    # Quarters, so that logits lie exactly on the thresholds that are quarters too, and on no other.
+    logits = hnp.arrays(np.int64, (2, 5, 6), elements=st.integers(-16, 16)).map(lambda x: (x / 4).astype(np.float32))
 
-    def test_is_the_quotient_of_counts(self):
-        assert stability.stability_score(self.logits, offset=1.0)[0] == pytest.approx(4 / 6)
-        assert stability.stability_score(self.logits, delta=0.3)[0] == pytest.approx(3 / 7)
-        assert stability.stability_score(self.logits)[0] == pytest.approx(3 / 7)
+    @given(logits, st.sampled_from([0.25, 1.0, 2.5]), st.sampled_from([0.0, 0.5]))
+    @settings(deadline=None)
+    def test_is_the_iou_of_the_masks_at_both_thresholds(self, logits, offset, threshold):
+        expected = [naive_mask_iou(each > threshold + offset, each > threshold - offset) for each in logits]
+        for values in (logits, torch.from_numpy(logits)):
+            score = stability.stability_score(values, offset=offset, threshold=threshold)
+            assert score.dtype == np.float32
+            assert score.tolist() == np.float32(expected).tolist()
 
-    def test_equals_the_iou_in_probabilities(self):
-        logits = np.random.default_rng(0).normal(0, 3, (4, 16, 16)).astype(np.float32)
-        prob = 1 / (1 + np.exp(-logits))
-        expected = [metrics.iou(p > 0.8, p > 0.2) for p in prob]
-        assert stability.stability_score(logits, delta=0.3) == pytest.approx(expected)
-
-    def test_torch_and_numpy_agree(self):
-        assert stability.stability_score(torch.from_numpy(self.logits)) == stability.stability_score(self.logits)
+    @given(logits, st.sampled_from([0.1, 0.2, 0.3, 0.4]))
+    @settings(deadline=None)
+    def test_delta_is_in_probabilities(self, logits, delta):
+        prob = 1 / (1 + np.exp(-logits.astype(np.float64)))
+        expected = [naive_mask_iou(each > 0.5 + delta, each > 0.5 - delta) for each in prob]
+        assert stability.stability_score(logits, delta=delta).tolist() == np.float32(expected).tolist()
+        if delta == 0.3:  # the default
+            assert stability.stability_score(logits).tolist() == np.float32(expected).tolist()
 
     def test_the_released_offset_is_a_delta(self):
         assert stability.logit_offset(delta=1 / (1 + math.exp(-1)) - 0.5) == pytest.approx(1.0)
 
-    def test_nothing_is_not_stable(self):
-        assert stability.stability_score(np.full((2, 3, 3), -9.0)).tolist() == [0, 0]
-
     @pytest.mark.parametrize("bad", [{"delta": 0.5}, {"delta": 0.0}, {"offset": -1.0}, {"delta": 0.3, "offset": 1.0}])
     def test_settings_without_sense_are_refused(self, bad):
         with pytest.raises(EngineError):
-            stability.stability_score(self.logits, **bad)
+            stability.stability_score(np.zeros((2, 2)), **bad)
 
 
 class TestNms:
-    found = np.array([[0, 0, 10, 10], [1, 0, 10, 10], [0, 0, 5, 10], [20, 20, 20, 30]])
+    @given(corners, threshs, st.data())
+    @settings(deadline=None, max_examples=200)
+    def test_boxes(self, found, thresh, data):
+        scores = data.draw(hnp.arrays(np.float64, len(found), elements=levels))
+        expected = naive_nms(found, scores, thresh, naive_box_iou)
+        assert nms.box_nms(found, scores, thresh).tolist() == expected
 
-    def test_the_best_suppresses_what_it_covers(self):
-        assert nms.box_nms(self.found, np.array([0.5, 0.9, 0.7, 0.1]), 0.7).tolist() == [1, 2, 3]
-        assert nms.box_nms(self.found, np.array([0.5, 0.9, 0.7, 0.1]), 0.3).tolist() == [1, 3]
-
-    def test_ties_keep_their_order(self):
-        assert nms.box_nms(self.found, np.ones(4), 0.7).tolist() == [0, 2, 3]
-
-    def test_nothing_in_nothing_out(self):
-        assert nms.box_nms(np.zeros((0, 4)), np.zeros(0), 0.7).tolist() == []
-        assert nms.mask_nms([], np.zeros(0), 0.7).tolist() == []
+    @given(st.lists(hnp.arrays(np.bool_, (3, 4)), max_size=6), threshs, st.data())
+    @settings(deadline=None, max_examples=200)
+    def test_masks(self, found, thresh, data):
+        scores = data.draw(hnp.arrays(np.float64, len(found), elements=levels))
+        expected = naive_nms(found, scores, thresh, naive_mask_iou)
+        assert nms.mask_nms([rle.encode(mask) for mask in found], scores, thresh).tolist() == expected
 
     def test_masks_that_share_a_box_but_no_pixels_both_stay(self):
         diagonal = np.eye(9, dtype=bool)
         rles = [rle.encode(mask) for mask in (diagonal, diagonal[::-1] & ~diagonal, diagonal)]
         assert nms.mask_nms(rles, np.array([0.8, 0.7, 0.9]), 0.5).tolist() == [2, 1]
-        line = rle.encode(np.eye(1, 9, dtype=bool))
-        assert nms.mask_nms([line, line], np.array([0.1, 0.2]), 0.5).tolist() == [1]
 
 
 class TestComponents:
-    ring = picture("#####", "#...#", "#.#.#", "#...#", "#####")
+    pictures = shapes.flatmap(lambda shape: hnp.arrays(np.bool_, shape))
 
-    def test_holes_are_filled_before_islands_go(self):
-        cleaned, changed = components.clean(self.ring, 9)
-        assert changed
-        assert cleaned.all()
+    @given(pictures, st.integers(1, 20))
+    @settings(deadline=None)
+    def test_small_holes_are_filled(self, mask, area):
+        small = [region for region in naive_regions(~mask) if len(region) < area]
+        filled, changed = components.remove_small_regions(mask, area, "holes")
+        assert changed == bool(small)
+        assert np.array_equal(filled, painted(mask, small, True))
 
-    def test_islands(self):
-        mask, changed = components.remove_small_regions(self.ring, 2, "islands")
-        assert changed
-        assert mask.sum() == 16
+    @given(pictures, st.integers(1, 20))
+    @settings(deadline=None)
+    def test_small_islands_go_and_of_none_but_small_ones_the_largest_may_stay(self, mask, area):
+        islands = naive_regions(mask)
+        small = [region for region in islands if len(region) < area]
+        cleaned, changed = components.remove_small_regions(mask, area, "islands")
+        assert changed == bool(small)
+        assert np.array_equal(cleaned, painted(mask, small, False))
+        kept, changed = components.remove_small_regions(mask, area, "islands", keep_largest=True)
+        if small != islands or not islands:
+            assert np.array_equal(kept, cleaned)
+        else:
+            assert changed == (len(islands) > 1)
+            (island,) = naive_regions(kept)
+            assert island in islands
+            assert len(island) == max(map(len, islands))
 
-    def test_corners_connect(self):
-        mask = picture("#..", ".#.", "..#")
-        assert components.remove_small_regions(mask, 3, "islands")[1] is False
+    @given(pictures, st.integers(1, 20))
+    @settings(deadline=None)
+    def test_holes_are_filled_before_islands_go(self, mask, area):
+        filled = painted(mask, [region for region in naive_regions(~mask) if len(region) < area], True)
+        expected = painted(filled, [region for region in naive_regions(filled) if len(region) < area], False)
+        cleaned, changed = components.clean(mask, area)
+        assert np.array_equal(cleaned, expected)
+        # A mask may come back as it was although it changed on the way: all of it filled, then all of it dropped.
+        assert changed or np.array_equal(mask, expected)
 
-    def test_all_islands_small(self):
-        mask = picture("##..", "....", "...#")
-        assert not components.clean(mask, 5)[0].any() or mask.all()
-        dropped, changed = components.remove_small_regions(mask, 5, "islands")
-        assert changed
-        assert not dropped.any()
-        kept, changed = components.remove_small_regions(mask, 5, "islands", keep_largest=True)
-        assert changed
-        assert kept.sum() == 2
-        assert components.remove_small_regions(kept, 5, "islands", keep_largest=True)[1] is False
+    @given(pictures)
+    @settings(deadline=None)
+    def test_no_pixel_lies_deeper_than_the_inner_point(self, mask):
+        if not mask.any():
+            with pytest.raises(EngineError):
+                components.inner_point(mask)
+            return
+        outside = np.argwhere(~np.pad(mask, 1)) - 1
 
-    def test_empty_and_full(self):
-        for mask in (np.zeros((3, 3), dtype=bool), np.ones((3, 3), dtype=bool)):
-            cleaned, changed = components.clean(mask, 2)
-            assert not changed
-            assert np.array_equal(cleaned, mask)
+        def depth(y, x):
+            return np.hypot(*(outside - (y, x)).T).min()
 
-    def test_inner_point(self):
-        mask = np.zeros((9, 20), dtype=bool)
-        mask[1:8, 3:10] = True
-        mask[4, 10:18] = True
-        assert components.inner_point(mask) == (6, 4)
-        assert components.inner_point(np.ones((1, 1), dtype=bool)) == (0, 0)
-        with pytest.raises(EngineError):
-            components.inner_point(np.zeros((3, 3), dtype=bool))
+        x, y = components.inner_point(mask)
+        assert mask[y, x]
+        assert depth(y, x) == pytest.approx(max(depth(*place) for place in np.argwhere(mask)), abs=1e-3)
 
 
 class TestMetrics:

@@ -99,12 +99,17 @@ def test_any_string_is_an_rle_or_refused(shape, counts):
     assert np.array_equal(rle.decode(checked), coco_mask.decode({**checked}).astype(bool))
 
 
-def test_plain_counts_and_bytes_are_accepted():
-    mask = np.eye(5, dtype=bool)
-    runs = [0, 1, 5, 1, 5, 1, 5, 1, 5, 1]
-    assert rle.validate({"size": [5, 5], "counts": runs}, 5, 5) == rle.encode(mask)
-    compressed = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-    assert rle.validate(compressed, 5, 5) == rle.encode(mask)
+@given(masks)
+@settings(deadline=None)
+def test_plain_counts_and_bytes_are_accepted(mask):
+    height, width = mask.shape
+    plain = {"size": [height, width], "counts": rle.runs(rle.encode(mask)).tolist()}
+    for stored in (
+        plain,
+        coco_mask.frPyObjects(plain, height, width),
+        coco_mask.encode(np.asfortranarray(mask.astype(np.uint8))),
+    ):
+        assert rle.validate(stored, height, width) == rle.encode(mask)
 
 
 @pytest.mark.parametrize(
