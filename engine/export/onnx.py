@@ -2,10 +2,8 @@
 
 prepare.onnx, once per image:
     in   embedding      float32 [1, C, G, G]
-    out  image_tokens   float32 [1, G*G, C]        embedding plus the "no mask" vector
-         image_kvq      float32 [1, G*G, 3C/2]     the first layer's image projections
-         layer_bias_i   float32 [1, G*G, 3C/2]     projected positions of each later layer
-         final_bias     float32 [1, G*G, C]        and of the last attention
+    out  the image as each layer will look at it, and what the layer norms need of it: some twenty float32 tensors,
+         named and described in `engine.export.folded`; feed them to decode as they are
 
 decode.onnx, once per prompt: the outputs above, and
     in   point_coords     float32 [1, N, 2]        model frame, pixels; only N is dynamic
@@ -19,7 +17,8 @@ The caller appends one padding point (0, 0, -1) where there is no box; a box is 
 clicks. Upsampling to the image happens outside (`engine.geometry`). Both files carry `encoder_sha256`,
 `decoder_sha256`, `image_size`, `embed_dim` and `grid` as metadata, so that a decoder is never fed a foreign embedding.
 
-The graphs are traced from the very modules that torch runs, then compared with torch in onnxruntime.
+The graphs are traced from `FoldedDecoder`, which needs a third of the multiplications that `Sam.decode` does for one
+prompt, then compared with `Sam.decode` in onnxruntime.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ExportError
+from engine.export.folded import FoldedDecoder
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
-from engine.model.mask_decoder import ImageFeatures
 
 if TYPE_CHECKING:
     import os
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
     from engine.model.config import ModelConfig
     from engine.model.sam import Sam
 
-__all__ = ["DecodeGraph", "OnnxFiles", "PrepareGraph", "export", "feature_names"]
+__all__ = ["OnnxFiles", "export"]
 
 OPSET = 17  # the first with LayerNormalization
 TOLERANCE = 1e-4  # largest difference from torch, relative to the size of the answer once that exceeds 1
@@ -66,41 +65,28 @@ class OnnxFiles:
     decode: Path
 
 
-def feature_names(config: ModelConfig) -> list[str]:
-    """Names of prepare's outputs, in order; decode takes inputs of the same names."""
-    return [
-        "image_tokens",
-        "image_kvq",
-        *(f"layer_bias_{index}" for index in range(1, config.transformer_depth)),
-        "final_bias",
-    ]
+class _PrepareGraph(nn.Module):
+    """`FoldedDecoder.prepare` with a flat list of outputs."""
 
-
-class PrepareGraph(nn.Module):
-    """`Sam.prepare` with a flat list of outputs."""
-
-    def __init__(self, model: Sam) -> None:
+    def __init__(self, decoder: FoldedDecoder) -> None:
         super().__init__()
-        self.model = model
+        self.decoder = decoder
 
     def forward(self, embedding: Tensor) -> tuple[Tensor, ...]:
-        features = self.model.prepare(embedding)
-        return (features.tokens, features.kvq, *features.biases)
+        return tuple(self.decoder.prepare(embedding).values())
 
 
-class DecodeGraph(nn.Module):
-    """`Sam.decode` for one image and one prompt, with a flat list of inputs."""
+class _DecodeGraph(nn.Module):
+    """`FoldedDecoder.decode` with a flat list of inputs: the features `names`, then `PROMPT_INPUTS`."""
 
-    def __init__(self, model: Sam) -> None:
+    def __init__(self, decoder: FoldedDecoder, names: Sequence[str]) -> None:
         super().__init__()
-        self.model = model
+        self.decoder = decoder
+        self.names = names
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        tokens, kvq, *biases = inputs[: -len(PROMPT_INPUTS)]
-        points, labels, mask_input, has_mask_input = inputs[-len(PROMPT_INPUTS) :]
-        return self.model.decode(
-            ImageFeatures(tokens, kvq, biases), points, labels, masks=mask_input, has_mask=has_mask_input, pad=False
-        )
+        features = dict(zip(self.names, inputs[: len(self.names)], strict=True))
+        return self.decoder.decode(features, *inputs[len(self.names) :])
 
 
 def export(model: Sam, out_dir: str | os.PathLike[str]) -> OnnxFiles:
@@ -130,7 +116,7 @@ def check(model: Sam, prepare: bytes, decode: bytes) -> float:
         ExportError: it is above `TOLERANCE`, or an answer is not finite.
     """
     sessions = [_session(graph) for graph in (prepare, decode)]
-    names = feature_names(model.config)
+    names = [output.name for output in sessions[0].get_outputs()]
     generator = torch.Generator().manual_seed(0)
     config = model.config
     embedding = torch.randn(1, config.prompt_dim, config.grid, config.grid, generator=generator)
@@ -161,16 +147,18 @@ def check(model: Sam, prepare: bytes, decode: bytes) -> float:
 
 def _trace(model: Sam) -> tuple[bytes, bytes]:
     config = model.config
-    names = feature_names(config)
-    embedding = torch.zeros(1, config.prompt_dim, config.grid, config.grid)
     side = config.low_res_size
+    embedding = torch.zeros(1, config.prompt_dim, config.grid, config.grid)
     prompt = (torch.zeros(1, 2, 2), torch.tensor([[1.0, -1.0]]), torch.zeros(1, 1, side, side), torch.zeros(1))
+    decoder = FoldedDecoder(model)
     with torch.no_grad():
-        features = PrepareGraph(model)(embedding)
-        answers = DecodeGraph(model)(*features, *prompt)
-    prepare = _onnx_bytes(PrepareGraph(model), (embedding,), ["embedding"], names, {})
+        features = decoder.prepare(embedding)
+        answers = decoder.decode(features, *prompt)
+    names, values = list(features), tuple(features.values())
     dynamic = {"point_coords": {1: "num_points"}, "point_labels": {1: "num_points"}}
-    decode = _onnx_bytes(DecodeGraph(model), (*features, *prompt), [*names, *PROMPT_INPUTS], list(OUTPUTS), dynamic)
+    prepare = _onnx_bytes(_PrepareGraph(decoder), (embedding,), ["embedding"], names, {})
+    decode_graph = _DecodeGraph(decoder, names)
+    decode = _onnx_bytes(decode_graph, (*values, *prompt), [*names, *PROMPT_INPUTS], list(OUTPUTS), dynamic)
     properties = {
         "encoder_sha256": encoder_sha256(model),
         "decoder_sha256": decoder_sha256(model),
@@ -179,7 +167,7 @@ def _trace(model: Sam) -> tuple[bytes, bytes]:
         "grid": str(config.grid),
     }
     return (
-        _finish(prepare, properties, _shapes(names, features)),
+        _finish(prepare, properties, _shapes(names, values)),
         _finish(decode, properties, _shapes(OUTPUTS, answers)),
     )
 
