@@ -50,20 +50,22 @@ def encode(embedding: NDArray[np.floating], meta: EmbeddingMeta, dtype: Embeddin
     Raises:
         FormatError: wrong shape, NaN or infinity, or values beyond float16.
     """
-    values = np.asarray(embedding, dtype=np.float32)
+    values, image = np.asarray(embedding, dtype=np.float32), _called(meta)
     if values.ndim != 3 or values.shape[1] != values.shape[2] or not values.size:
         raise FormatError(f"An embedding must have shape (C, G, G), got {values.shape}; encode one image at a time.")
     if not np.isfinite(values).all():
-        raise FormatError("The embedding holds NaN or infinity and is not stored; check the image and the model.")
+        raise FormatError(
+            f"The embedding of {image} holds NaN or infinity and is not stored; check the image and the model."
+        )
     if dtype == "int8":
-        peak = np.abs(values).max(axis=(1, 2))
+        scale = np.abs(values).max(axis=(1, 2)) / np.float32(INT8_MAX)
         # A silent channel has no scale of its own; any positive one restores its zeros.
-        scale = np.where(peak > 0, peak / INT8_MAX, 1.0).astype(np.float32)
+        scale[scale == 0] = 1
         quantised = np.clip(np.rint(values / scale[:, None, None]), -INT8_MAX, INT8_MAX).astype(np.int8)
         tensors = {"embedding": quantised, "scale": scale}
     elif dtype == "float16":
         if np.abs(values).max() > FLOAT16_MAX:
-            raise FormatError("The embedding exceeds float16's range; store it as int8.")
+            raise FormatError(f"The embedding of {image} exceeds float16's range; store it as int8.")
         tensors = {"embedding": values.astype(np.float16)}
     else:
         raise FormatError(f"An embedding is stored as int8 or float16, not {dtype!r}.")
@@ -103,9 +105,19 @@ def decode(content: bytes) -> tuple[NDArray[np.float32], EmbeddingMeta]:
             image_size=int(header["image_size"]),
             original_size=(int(header["height"]), int(header["width"])),
         )
-        return _dequantise(tensors), meta
     except (KeyError, ValueError) as error:
         raise FormatError(f"The embedding file breaks its format ({error}); embed the image again.") from error
+    try:
+        return _dequantise(tensors), meta
+    except (KeyError, ValueError) as error:
+        raise FormatError(
+            f"The embedding file of {_called(meta)} breaks its format ({error}); embed the image again."
+        ) from error
+
+
+def _called(meta: EmbeddingMeta) -> str:
+    """The image in an error message; its name is not known here."""
+    return f"image {meta.image_sha256[:12]}"
 
 
 def _dequantise(tensors: dict[str, NDArray[np.generic]]) -> NDArray[np.float32]:
@@ -122,5 +134,5 @@ def _dequantise(tensors: dict[str, NDArray[np.generic]]) -> NDArray[np.float32]:
     else:
         raise ValueError(f"values are {stored.dtype}, not int8 or float16")
     if not np.isfinite(values).all():
-        raise ValueError("values are not finite")
+        raise ValueError("it holds NaN or infinity")
     return values

@@ -16,6 +16,7 @@ from engine.commands.generate import generate
 from engine.export import sa1b
 from engine.generate import folder
 from engine.generate.generator import MaskGenerator
+from engine.model.sam import Sam
 
 app = typer.Typer()
 app.command()(generate)
@@ -88,6 +89,22 @@ def test_broken_images_are_reported_and_the_rest_go_on(run, photographs, tmp_pat
     assert "8 bits" in failed["ddd.png"]
     for name in failed:
         assert name in result.stderr
+
+
+def test_an_image_whose_answers_are_no_numbers_is_reported_and_the_rest_go_on(run, photographs, tmp_path, monkeypatch):
+    real = Sam.embed
+
+    def embed(self, batch):
+        # What a half precision overflow of one image looks like; the photograph lying on its side is the one.
+        return real(self, batch) * (float("inf") if batch[0, :, -1, 0].any() else 1)
+
+    monkeypatch.setattr(Sam, "embed", embed)
+    result = run("--json")
+    assert result.exit_code == 1
+    assert names(tmp_path / "out") == ["sa_12.json"]
+    (failed,) = json.loads(result.stdout)["failed"]
+    assert failed["file"] == "turned.JPG"
+    assert "answers for turned.JPG are not finite" in failed["error"]
 
 
 def test_names_that_collide_are_refused_both(run, photographs, tmp_path):

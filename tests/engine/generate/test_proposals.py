@@ -46,3 +46,8 @@ def test_a_mask_of_another_image_is_refused(sure, embedding):
         propose(sure, embedding, (400, 600), SETTINGS, exclude=[rle.encode(np.ones((3, 3)))])
     with pytest.raises(EngineError, match="between 0 and 1"):
         propose(sure, embedding, (400, 600), SETTINGS, exclude_iou_thresh=2)
+
+
+def test_answers_that_are_no_numbers_name_the_image(sure, embedding):
+    with pytest.raises(EngineError, match=r"dog\.jpg are not finite"):
+        propose(sure, np.where(embedding > 0, np.inf, embedding), (400, 600), SETTINGS, name="dog.jpg")
