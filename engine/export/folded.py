@@ -1,18 +1,20 @@
 """The decoder arranged for one prompt about one prepared image: the arithmetic of the exported graphs.
 
 `Sam.decode` writes out every image cell after every layer. Here no cell is ever written out. A layer changes a cell by
-a weighted mean of a few value vectors, at most heads * tokens of them, so all cells together are always
+a weighted mean of a few value vectors, one per head and token, so all cells together are always
 
     cells = scale * (X @ basis) + shares.T @ rows
 
 with X (P, C) the image as `prepare` knows it, `basis` (C, C) made of weights alone, `scale` one number per cell, and
 `rows` (m, C) the few vectors that this prompt adds, `shares` (m, P) how much of each a cell takes. For a click of the
-official size m grows to 114, of C = 256. Each step keeps that form:
+official size m grows to 98, of C = 256. Each step keeps that form:
 
 - the mask prompt adds rows: its last convolution's weights; the shares are what that convolution would read;
-- attention of the cells adds rows: the tokens' values, projected; the shares are the attention's weights;
+- attention of the cells adds rows: the tokens' values, projected; the shares are the attention's weights. A head's
+  weights sum to 1, so that its first token needs no row: the others' rows are differences from it;
+- what every cell takes alike (first tokens, biases) is one more row;
 - layer norm centres basis and rows, multiplies both by its gain, divides scale and shares by the cell's deviation, and
-  adds its bias as one more row, of which every cell takes one.
+  begins the next such row with its bias.
 
 So whatever a layer reads of the cells is scale * (X @ basis @ W), which `prepare` computes once per image up to the
 scale, plus shares.T @ (rows @ W), which is small. The deviation needs the squared length of a cell: that of the image's
@@ -63,6 +65,8 @@ class FoldedDecoder(nn.Module):
         self.layers = cast("list[TwoWayLayer]", list(self.decoder.transformer.layers))
         self.final = self.decoder.transformer.final_attn_token_to_image
         self.heads, self.head_dim = self.final.num_heads, self.final.head_dim
+        self.dim: int = model.config.prompt_dim
+        self.num_cells: int = model.config.grid**2
 
     def prepare(self, embedding: Tensor) -> dict[str, Tensor]:
         """All that does not depend on a prompt.
@@ -72,33 +76,26 @@ class FoldedDecoder(nn.Module):
 
         Returns:
             Tensors by name, for `decode`; i and j stand for layers, i also for "final".
-            keys_i, values_i, queries_i (h, d, P): what attention reads of the image.
-            keys_i_positions, queries_i_positions (h, d, P): the positions' share; keys_0 and queries_0 hold it already.
-            squares_i (1, P), dots_i_mask (1, ., P), dots_i_values_j (h, d + 1, P), dots_i_bias_j (1, 1, P): for norms.
+            keys_i, values_i, queries_i (h, d, P): what attention reads of the image, positions aside.
+            squares_i (1, P), dots_i_mask (., P), dots_i_values_j (h * d, P), dots_i_always_j (1, P): for norms.
             children (P, 4 * C'): the image's part of what each cell's four children get.
         """
         image = embedding.flatten(2)[0] + self.prompts.no_mask_embed.weight.t()
-        positions = self.prompts.dense_pe().t()
         basis = torch.eye(image.shape[0])
-        known = {"mask": self._mask_rows()}  # what coefficients make rows of, (h or 1, number of coefficients, C)
+        # Vectors that coefficients of a prompt make rows of, (., C) each; "always" has the coefficient 1.
+        known = {"mask": self._mask_rows(), "always_0": torch.zeros(1, image.shape[0])}
         features: dict[str, Tensor] = {}
 
-        def read(name: str, projection: nn.Linear, *, placed: bool) -> None:
-            seen = (projection.weight @ basis.t()) @ image
-            if placed:
-                place = projection.weight @ positions + projection.bias[:, None]
-                if name.endswith("_0"):  # cells are not scaled yet
-                    seen = seen + place
-                else:
-                    features[f"{name}_positions"] = self._by_head(place)
-            features[name] = self._by_head(seen)
+        def read(name: str, projection: nn.Linear) -> None:
+            features[name] = self._by_head((projection.weight @ basis.t()) @ image)
 
         for index, layer in enumerate(self.layers):
             ask, answer = layer.cross_attn_token_to_image, layer.cross_attn_image_to_token
-            read(f"keys_{index}", ask.k_proj, placed=True)
-            read(f"values_{index}", ask.v_proj, placed=False)
-            read(f"queries_{index}", answer.q_proj, placed=True)
-            known[f"values_{index}"] = self._value_rows(answer)
+            read(f"keys_{index}", ask.k_proj)
+            read(f"values_{index}", ask.v_proj)
+            read(f"queries_{index}", answer.q_proj)
+            known[f"values_{index}"] = answer.out_proj.weight.t()
+            known[f"always_{index}"] = known[f"always_{index}"] + answer.out_proj.bias
             basis, known = _centred(basis), {name: _centred(rows) for name, rows in known.items()}
             centred = basis.t() @ image if index else image - image.mean(dim=0, keepdim=True)
             features[f"squares_{index}"] = (centred * centred).sum(dim=0, keepdim=True)
@@ -106,9 +103,9 @@ class FoldedDecoder(nn.Module):
                 features[f"dots_{index}_{name}"] = (rows @ basis.t()) @ image
             gain, bias = layer.norm4.weight, layer.norm4.bias
             basis, known = basis * gain, {name: rows * gain for name, rows in known.items()}
-            known[f"bias_{index}"] = bias[None, None]
-        read("keys_final", self.final.k_proj, placed=True)
-        read("values_final", self.final.v_proj, placed=False)
+            known[f"always_{index + 1}"] = bias[None]
+        read("keys_final", self.final.k_proj)
+        read("values_final", self.final.v_proj)
         features["children"] = image.t() @ (basis @ self._first_upscaling()[0])
         return features
 
@@ -128,31 +125,31 @@ class FoldedDecoder(nn.Module):
         decoder = self.decoder
         output_tokens = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
         tokens = token_pe = torch.cat([output_tokens[None], self.prompts.point_tokens(points, labels)], dim=1)
-        cells, coefficients = self._mask_prompt(mask, has_mask)
+        cells, offset = self._mask_prompt(mask, has_mask)
+        hidden = cells.rows.shape[0] - 1
+        values: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             answer = layer.cross_attn_image_to_token
             # The first layer's tokens are nothing but their positions.
             asking = tokens + token_pe if index else tokens
             seen = layer.self_attn(asking, asking, tokens)
             tokens = layer.norm1(tokens + seen if index else seen)
-            tokens = layer.norm2(
-                tokens + self._look(layer.cross_attn_token_to_image, tokens + token_pe, cells, features, index)
-            )
+            seen = self._look(layer.cross_attn_token_to_image, tokens + token_pe, cells, features, index)
+            tokens = layer.norm2(tokens + seen)
             tokens = layer.norm3(tokens + layer.mlp(tokens))
 
             keys = self._tokens_by_head(answer.k_proj(tokens + token_pe))
-            shares = _softmax_of_few(self._scores(keys, answer.q_proj, cells, features, f"queries_{index}"))
-            # One more coefficient, always 1, for the attention's bias.
-            values = functional.pad(self._tokens_by_head(answer.v_proj(tokens)), (0, 1), value=1.0)
-            coefficients[f"values_{index}"] = values
-            cells = _Cells(
-                cells.scale,
-                torch.cat([cells.shares, shares.flatten(0, 1)]),
-                torch.cat([cells.rows, (values @ self._value_rows(answer)).flatten(0, 1)]),
-            )
-            dots = [(of @ features[f"dots_{index}_{name}"]).flatten(0, 1) for name, of in coefficients.items()]
+            scores = self._scores(keys, answer.q_proj, cells, features, f"queries_{index}")
+            values.append(self._tokens_by_head(answer.v_proj(tokens)))
+            cells = self._add(cells, scores, values[-1], answer.out_proj)
+            dots = [features[f"dots_{index}_mask"][:hidden]]
+            for earlier, value in enumerate(values):
+                alike, others = self._by_token(value, features[f"dots_{index}_values_{earlier}"])
+                alike = alike + features[f"dots_{index}_always_{earlier}"]
+                if not earlier:
+                    alike = alike + offset * features[f"dots_{index}_mask"][-1:]
+                dots = [alike, *dots, others]
             cells = _normed(cells, features[f"squares_{index}"], torch.cat(dots), layer.norm4)
-            coefficients[f"bias_{index}"] = torch.ones(1, 1, 1)
 
         tokens, token_pe = tokens[:, : 1 + decoder.num_mask_tokens], token_pe[:, : 1 + decoder.num_mask_tokens]
         tokens = decoder.transformer.norm_final_attn(
@@ -160,27 +157,38 @@ class FoldedDecoder(nn.Module):
         )
         return self._draw(tokens[0, 1:], cells, features["children"]), decoder.iou_prediction_head(tokens[:, 0])
 
-    def _mask_prompt(self, mask: Tensor, has_mask: Tensor) -> tuple[_Cells, dict[str, Tensor]]:
-        """The cells before the first layer: rows of the mask prompt, if there is one; and the rows' coefficients."""
-        hidden = self.prompts.mask_prompt(mask).hidden[0].t()
-        known = self._mask_rows()[0]
-        count = has_mask[0].to(torch.int64) * known.shape[0]
-        shares = torch.cat([hidden, torch.ones_like(hidden[:1])])
-        cells = _Cells(None, shares[:count], known[:count])
-        return cells, {"mask": torch.eye(known.shape[0])[:count][None]}
+    def _mask_prompt(self, mask: Tensor, has_mask: Tensor) -> tuple[_Cells, Tensor]:
+        """The cells before the first layer, and 1 or 0: how much of the mask prompt's offset they take."""
+        # Without a mask prompt this is done for none, not for one that is then multiplied by 0.
+        hidden = self.prompts.mask_downscaling[:-1](mask[: has_mask[0].to(torch.int64)])
+        hidden = hidden.reshape(hidden.shape[0] * hidden.shape[1], self.num_cells)
+        known = self._mask_rows()
+        rows = torch.cat([has_mask[:, None] * known[-1:], known[: hidden.shape[0]]])
+        return _Cells(None, torch.cat([torch.ones(1, self.num_cells), hidden]), rows), has_mask[:, None]
 
     def _mask_rows(self) -> Tensor:
-        """(1, channels + 1, C): weights and offset of the mask prompt's last convolution."""
+        """(channels + 1, C): weights of the mask prompt's last convolution, and its offset."""
         projection = cast("nn.Conv2d", self.prompts.mask_downscaling[-1])
         offset = cast("Tensor", projection.bias) - self.prompts.no_mask_embed.weight[0]
-        return torch.cat([projection.weight.flatten(1).t(), offset[None]])[None]
+        return torch.cat([projection.weight.flatten(1).t(), offset[None]])
 
-    def _value_rows(self, attention: Attention) -> Tensor:
-        """(h, d + 1, C): output weights and bias. The weights of each head's values sum to 1: each brings its share."""
-        projection = attention.out_proj
-        weights = projection.weight.t().reshape(self.heads, self.head_dim, -1)
-        bias = (projection.bias / self.heads).expand(self.heads, 1, -1)
-        return torch.cat([weights, bias], dim=1)
+    def _add(self, cells: _Cells, scores: Tensor, values: Tensor, projection: nn.Linear) -> _Cells:
+        """What the cells are told by attention with (h, T, P) scores and (h, T, d) values."""
+        # Softmax over the middle axis, step by step: runtimes would turn the array round and back.
+        shares = torch.exp(scores - scores.amax(dim=1, keepdim=True))
+        shares = shares[:, 1:] / shares.sum(dim=1, keepdim=True)
+        alike, others = self._by_token(values, projection.weight.t())
+        return _Cells(
+            cells.scale,
+            torch.cat([cells.shares, shares.reshape(-1, self.num_cells)]),
+            torch.cat([cells.rows[:1] + alike + projection.bias, cells.rows[1:], others]),
+        )
+
+    def _by_token(self, values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """(h, T, d) values times (h * d, .): the first tokens' sum (1, .), the others' differences (h * (T - 1), .)."""
+        first = values[:, :1]
+        others = (values[:, 1:] - first) @ self._by_head(known)
+        return first.reshape(1, -1) @ known, others.reshape(-1, known.shape[-1])
 
     def _look(
         self, attention: Attention, asking: Tensor, cells: _Cells, features: dict[str, Tensor], index: int | str
@@ -204,9 +212,12 @@ class FoldedDecoder(nn.Module):
         of_tokens = of_tokens * self.head_dim**-0.5
         scores = of_tokens @ features[name]
         if cells.scale is not None:
-            scores = scores * cells.scale + of_tokens @ features[f"{name}_positions"]
-        absorbed = (of_tokens @ self._by_head(projection.weight)).flatten(0, 1)
-        return scores + ((absorbed @ cells.rows.t()) @ cells.shares).reshape(scores.shape)
+            scores = scores * cells.scale
+        # Weights alone make this: a runtime computes it once, when it loads the graph.
+        place = self._by_head(projection.weight @ self.prompts.dense_pe().t() + projection.bias[:, None])
+        absorbed = (of_tokens @ self._by_head(projection.weight)).reshape(-1, self.dim)
+        rows = ((absorbed @ cells.rows.t()) @ cells.shares).reshape(self.heads, -1, self.num_cells)
+        return scores + of_tokens @ place + rows
 
     def _draw(self, tokens: Tensor, cells: _Cells, children: Tensor) -> Tensor:
         """(M, C) mask tokens, and what `prepare` knows of each cell's children -> logits (1, M, 4G, 4G)."""
@@ -217,8 +228,8 @@ class FoldedDecoder(nn.Module):
             cast("nn.ConvTranspose2d", decoder.output_upscaling[3]),
         )
         weight, bias = self._first_upscaling()
-        # The last row is the last norm's bias, of which every cell takes one: the place for another.
-        rows = torch.cat([cells.rows[:-1] @ weight, cells.rows[-1:] @ weight + bias])
+        rows = cells.rows @ weight
+        rows = torch.cat([rows[:1] + bias, rows[1:]])
         x = torch.addmm(cast("Tensor", cells.scale).t() * children, cells.shares.t(), rows)
         x = x.reshape(-1, norm.weight.shape[0])
         # Centred already, by its weights. Written out because runtimes know this form and are many times as fast at it.
@@ -263,17 +274,12 @@ def _normed(cells: _Cells, squares: Tensor, dots: Tensor, norm: nn.LayerNorm) ->
     total = (cells.shares * around).sum(dim=0, keepdim=True) + (squares if scale is None else squares * scale * scale)
     # Rounding may leave a sum of squares a little below nothing.
     deviation = torch.sqrt(functional.relu(total) / rows.shape[-1] + norm.eps)
+    rows = rows * norm.weight
     return _Cells(
         (1 if scale is None else scale) / deviation,
-        torch.cat([cells.shares / deviation, torch.ones_like(deviation)]),
-        torch.cat([rows * norm.weight, norm.bias[None]]),
+        torch.cat([torch.ones_like(deviation), cells.shares / deviation]),
+        torch.cat([norm.bias[None], rows]),
     )
-
-
-def _softmax_of_few(scores: Tensor) -> Tensor:
-    """Softmax over the middle one of three axes, step by step: runtimes would turn the array round and back."""
-    shares = torch.exp(scores - scores.amax(dim=1, keepdim=True))
-    return shares / shares.sum(dim=1, keepdim=True)
 
 
 def _centred(x: Tensor) -> Tensor:
