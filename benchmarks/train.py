@@ -1,59 +1,96 @@
-"""Training steps a second: a decoder round on cached embeddings beside a full round, same images, same masks."""
+"""Training steps a second: a decoder round on cached embeddings beside a full round, same images, same masks.
+
+Both sides take the same steps (images, masks, prompts, number of decoder calls) of the same seeds, in turns. `waiting`
+is the share of the time in which a step waited for its batch.
+"""
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 import engine
 from benchmarks.measure import options, publish
+from engine.model.config import PRESETS
 from engine.model.device import pick_device
 from engine.model.fingerprint import encoder_sha256
+from engine.model.sam import build_model
 from engine.predict import embedding as embedding_file
 from engine.predict.embedding import EmbeddingMeta
 from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
 from engine.train.scenes import SceneDataset
 
-NUM_IMAGES = 12
+if TYPE_CHECKING:
+    from engine.model.sam import Sam
+
+DECODER, FULL = "decoder round, cached embeddings", "full round"
 
 
 def main() -> None:
     parser = options(__doc__, reference=False)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--model", default="default", help="vit_b, vit_l, vit_h (random weights), or a checkpoint")
+    parser.add_argument("--steps", type=int, default=6, help="steps of each turn, after one that is not counted")
+    parser.add_argument("--turns", type=int, default=2, help="turns of each side")
+    parser.add_argument("--images", type=int, default=RoundSettings.num_images, help="images a step")
+    parser.add_argument("--masks", type=int, default=RoundSettings.num_masks, help="masks of an image")
+    parser.add_argument("--shards", type=int, default=RoundSettings.shards, help="threads that share a batch")
     args = parser.parse_args()
-    model = engine.load("default", pick_device(args.device))
-    scenes = SceneDataset(NUM_IMAGES, seed=500)
+    device = pick_device(args.device)
+    model = build_model(PRESETS[args.model]) if args.model in ("vit_b", "vit_l", "vit_h") else engine.load(args.model)
+    model = model.to(device)
+    scenes = SceneDataset(max(args.images, 4), seed=500)
+    samples = embed(model, scenes)
+    settings = RoundSettings(
+        minutes=None, checkpoint_every_s=1e9, num_images=args.images, num_masks=args.masks, shards=args.shards
+    )
+    seconds: dict[str, list[float]] = {DECODER: [], FULL: []}
+    waiting: dict[str, float] = {}
+    for turn in range(args.turns):
+        run = replace(settings, seed=turn, max_steps=1 + args.steps)
+        for side in seconds:
+            told: list[float] = []
+
+            def note(_done: int, _total: int, figures: dict[str, float], side: str = side) -> None:
+                told.append(time.perf_counter())  # noqa: B023 - called before the loop goes on
+                waiting[side] = figures.get("waiting", 0.0)
+
+            with tempfile.TemporaryDirectory() as name:
+                if side == FULL:
+                    train_full_round(model, scenes, run, Path(name), note)
+                else:
+                    train_decoder_round(model, samples, run, Path(name), note)
+            seconds[side].append((told[-1] - told[0]) / args.steps)
+    rows = [
+        {"side": side, "steps per second": 1 / statistics.mean(times), "waiting": waiting[side]}
+        for side, times in seconds.items()
+    ]
+    rows[0]["times as fast"] = statistics.mean(seconds[FULL]) / statistics.mean(seconds[DECODER])
+    publish(
+        "train" if args.model == "default" else f"train-{Path(args.model).stem}",
+        rows,
+        args.out,
+        notes=[f"{args.model}: {args.images} images x {args.masks} masks a step, {args.shards} threads"],
+    )
+
+
+def embed(model: Sam, scenes: SceneDataset) -> list[RoundSample]:
+    """The scenes as a decoder round gets them."""
     encoder = encoder_sha256(model)
     samples = []
-    for index in range(len(scenes)):
-        scene = scenes[index]
+    for scene in (scenes[index] for index in range(len(scenes))):
         with torch.inference_mode():
             values = model.embed(model.preprocess([scene.image])).cpu().numpy()[0]
         meta = EmbeddingMeta(
             encoder_sha256=encoder, image_sha256="0" * 64, image_size=model.config.image_size, original_size=scene.size
         )
         samples.append(RoundSample(embedding_file.encode(values, meta), scene.size, scene.rles))
-    settings = RoundSettings(max_steps=args.steps, minutes=None, checkpoint_every_s=1e9)
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
-        for side in ("decoder round, cached embeddings", "full round"):
-            started = time.perf_counter()
-            # Two steps first, so that what happens once is not counted.
-            for steps, folder in ((2, "warm"), (args.steps, "run")):
-                started = time.perf_counter()
-                run = replace(settings, max_steps=steps)
-                out = Path(name) / side / folder
-                if side == "full round":
-                    train_full_round(model, scenes, run, out)
-                else:
-                    train_decoder_round(model, samples, run, out)
-            rows.append({"side": side, "steps per second": args.steps / (time.perf_counter() - started)})
-    rows[0]["times as fast"] = float(rows[0]["steps per second"]) / float(rows[1]["steps per second"])
-    publish("train", rows, args.out, notes=[f"{settings.num_images} images x {settings.num_masks} masks a step"])
+    return samples
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`maskloom train`: train a model on COCO folders and generated scenes, with a time budget."""
+"""`maskloom train`: train a model on COCO folders and generated scenes, with a time budget.
+
+Several processes train one model together when torchrun starts them: `torchrun --nproc-per-node 2 -m engine.cli train`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from engine.model.sam import Sam
     from engine.train.batches import MixedSource
     from engine.train.loop import Progress, TrainResult, TrainSettings
+    from engine.train.processes import Processes
 
 LOG_EVERY_STEPS = 20
 
@@ -40,6 +44,12 @@ def train(
     ] = 0.0,
     small_until: Annotated[float, typer.Option(help="Fraction of the run spent on crops below full size.")] = 0.7,
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
+    images: Annotated[
+        int, typer.Option(help="Whole images a step, over all processes; twice as many crops of half the size.")
+    ] = 6,
+    accumulate: Annotated[
+        int, typer.Option(help="Work on every batch in this many parts, one after the other: less memory.")
+    ] = 1,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     shards: Annotated[int, typer.Option(help="Split batches over this many threads, torch's own being 1 then.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
@@ -51,18 +61,34 @@ def train(
         from engine.errors import TrainingError
         from engine.model.checkpoint import save_model
         from engine.model.device import pick_device
+        from engine.train.processes import join, own_device
 
-        if not resume and (out / "last.pt").exists():
-            raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
-        sam = _start_model(model, from_scratch, seed).to(pick_device(device))
-        source = _source(data, scenes, scenes_weight, seed)
-        settings = _settings(sam.config, minutes, steps, prototypes_until, small_until, learning_rate, seed, shards)
-        result = _run(settings, sam, source, out)
-        path = out / f"{sam.config.name}.safetensors"
-        save_model(result.model, path, {"steps": result.steps, "data": data, "scenes": scenes, "seed": seed})
+        place = own_device(pick_device(device))
+        with join(place) as processes:
+            if not resume and (out / "last.pt").exists():
+                raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
+            sam = _start_model(model, from_scratch, seed).to(place)
+            source = _source(data, scenes, scenes_weight, seed, tell=processes.leads)
+            settings = _settings(
+                sam.config,
+                minutes=minutes,
+                steps=steps,
+                prototypes_until=prototypes_until,
+                small_until=small_until,
+                learning_rate=learning_rate,
+                images=images,
+                accumulate=accumulate,
+                seed=seed,
+                shards=shards,
+            )
+            result = _run(settings, sam, source, out, processes)
+            if not processes.leads:
+                return
+            path = out / f"{sam.config.name}.safetensors"
+            save_model(result.model, path, {"steps": result.steps, "data": data, "scenes": scenes, "seed": seed})
     if as_json:
         facts = {"weights": str(path), "steps": result.steps, "seconds": result.elapsed_s, "finished": result.finished}
-        print_json({**facts, **result.figures})
+        print_json({**facts, "processes": processes.count, **result.figures})
     else:
         state = "Finished" if result.finished else "Stopped (add --resume to go on)"
         stdout.print(f"{state}: {result.steps} steps in {result.elapsed_s / 60:.1f} min, {path}", soft_wrap=True)
@@ -84,8 +110,8 @@ def _start_model(name: str, from_scratch: bool, seed: int) -> Sam:
     return sam
 
 
-def _source(data: list[str], scenes: int, scenes_weight: float, seed: int) -> MixedSource:
-    """Read every folder of `data` ("FOLDER" or "FOLDER:WEIGHT"); problems are told, not fatal."""
+def _source(data: list[str], scenes: int, scenes_weight: float, seed: int, *, tell: bool) -> MixedSource:
+    """Read every folder of `data` ("FOLDER" or "FOLDER:WEIGHT"); problems are not fatal, and told where `tell`."""
     from engine.train.batches import MixedSource
     from engine.train.data import CocoDataset, SampleSource
     from engine.train.scenes import SceneDataset
@@ -97,9 +123,10 @@ def _source(data: list[str], scenes: int, scenes_weight: float, seed: int) -> Mi
         if not folder or not _is_positive(weight):
             folder, weight = entry, "1"
         dataset = CocoDataset(folder)
-        for problem in dataset.problems:
-            stderr.print(f"{folder}: {problem}", markup=False, soft_wrap=True)
-        stderr.print(f"{folder}: {len(dataset)} images, {sum(len(sample.rles) for sample in dataset)} masks")
+        if tell:
+            for problem in dataset.problems:
+                stderr.print(f"{folder}: {problem}", markup=False, soft_wrap=True)
+            stderr.print(f"{folder}: {len(dataset)} images, {sum(len(sample.rles) for sample in dataset)} masks")
         sources.append(dataset)
         weights.append(float(weight))
     if scenes:
@@ -117,11 +144,14 @@ def _is_positive(text: str) -> bool:
 
 def _settings(
     config: ModelConfig,
+    *,
     minutes: float | None,
     steps: int | None,
     prototypes_until: float,
     small_until: float,
     learning_rate: float,
+    images: int,
+    accumulate: int,
     seed: int,
     shards: int,
 ) -> TrainSettings:
@@ -134,6 +164,8 @@ def _settings(
     from engine.train.loop import Phase, TrainSettings
 
     frame = config.image_size
+    if images < 1:
+        raise TrainingError("--images must be 1 or more.")
     if prototypes_until and (config.encoder.kind != "conv" or prototypes_until >= small_until):
         raise TrainingError(
             "--prototypes-until must end before --small-until does, and its lesson is for convolutional encoders; "
@@ -143,13 +175,14 @@ def _settings(
     # fresh model leaves the answer "nothing, anywhere" much sooner where dice, not the focal loss, has the say.
     early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=1.0)
     late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0), focal_weight=5.0)
-    whole = Phase(until=1.0, batch=BatchSize(frame, 6, 4), interaction=late)
+    whole = Phase(until=1.0, batch=BatchSize(frame, images, 4), interaction=late)
     phases: tuple[Phase, ...] = (whole,)
     if config.encoder.kind == "conv" and small_until > 0:  # a transformer's position embeddings have one size
         half = _crop(frame // 2)
-        phases = (Phase(until=small_until, batch=BatchSize(half, 12, 4), interaction=early), whole)
+        phases = (Phase(until=small_until, batch=BatchSize(half, 2 * images, 4), interaction=early), whole)
         if prototypes_until > 0:
-            first = Phase(until=prototypes_until, batch=BatchSize(half, 16, 10), interaction=early, lesson="prototypes")
+            crops = BatchSize(half, 8 * images // 3, 10)  # the lesson is cheap: more images and masks fit into a step
+            first = Phase(until=prototypes_until, batch=crops, interaction=early, lesson="prototypes")
             phases = (first, *phases)
     return TrainSettings(
         seed=seed,
@@ -158,6 +191,7 @@ def _settings(
         learning_rate=learning_rate,
         warmup_steps=80,
         shards=shards,
+        accumulate=accumulate,
         phases=phases,
     )
 
@@ -167,7 +201,7 @@ def _crop(side: int) -> int:
     return -(-side // 32) * 32
 
 
-def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path) -> TrainResult:
+def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path, processes: Processes) -> TrainResult:
     import cv2
 
     from engine.train.augment import AugmentSettings
@@ -178,8 +212,8 @@ def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path) -> T
     config = sam.config
     augment = AugmentSettings(scale_range=(0.5, 2.0), min_cells=4.0)
     batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=augment)
-    with _stop_on_interrupt() as should_stop, _progress() as progress:
-        return run_training(settings, sam, batches, out, progress, should_stop)
+    with _stop_on_interrupt() as should_stop, _progress(shown=processes.leads) as progress:
+        return run_training(settings, sam, batches, out, progress, should_stop, processes)
 
 
 @contextmanager
@@ -194,12 +228,12 @@ def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress(*, shown: bool) -> Iterator[Progress]:
     """A bar on a terminal, plain lines elsewhere; both on standard error."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr, disable=not stderr.is_terminal) as bar:
+    with Progress(*columns, console=stderr, disable=not (shown and stderr.is_terminal)) as bar:
         task = bar.add_task("training", total=None)
 
         def report(done: int, total: int, figures: dict[str, float]) -> None:
@@ -214,5 +248,6 @@ def _progress() -> Iterator[Progress]:
 def _figures_line(figures: dict[str, float]) -> str:
     return (
         f"step {int(figures['step'])} loss {figures['loss']:.3f} "
-        f"IoU first {figures['first_iou']:.3f} last {figures['last_iou']:.3f} lr {figures['learning_rate']:.1e}"
+        f"IoU first {figures['first_iou']:.3f} last {figures['last_iou']:.3f} lr {figures['learning_rate']:.1e} "
+        f"waiting {figures.get('waiting', 0.0):.1%}"
     )

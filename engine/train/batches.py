@@ -1,19 +1,21 @@
 """Batches for the training loop, made from a step number and a seed alone.
 
 Since a batch depends on nothing but (seed, step), a run that was killed continues exactly where it was, and batches can
-be made ahead in a thread without changing the run.
+be made ahead in threads without changing the run. Each of its images has a place, and depends on nothing but (seed,
+step, place): processes that train together make their own places only, and what they make is the same batch.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.geometry import LOW_RES_STRIDE
 from engine.train.augment import AugmentSettings, make_crop
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.train.augment import Crop
     from engine.train.data import Sample, SampleSource
 
 MAX_EMPTY_DRAWS = 200
@@ -37,9 +40,10 @@ class BatchSize:
 
 @dataclass(frozen=True)
 class Batch:
-    """`inputs`: normalised images (B, 3, S, S), or embeddings (B, C, g, g) where `embedded`.
+    """`inputs`: normalised images (B, 3, S, S), or embeddings (B, C, g, g) where `embedded`; B may be 0.
 
-    `targets` (N, 4g, 4g) coverage, `image_index` (N,), `offset` (x, y) of the crop in cells of the full grid.
+    `targets` (N, 4g, 4g) coverage, `image_index` (N,), `offset` (x, y) of the crop in cells of the full grid. A part of
+    a step's batch says with `first` at which place of the whole its images begin.
     """
 
     inputs: Tensor
@@ -47,40 +51,47 @@ class Batch:
     targets: Tensor
     image_index: Tensor
     offset: tuple[int, int]
+    first: int = 0
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
-        return Batch(
+        return replace(
+            self,
             inputs=self.inputs.to(device),
-            embedded=self.embedded,
             targets=self.targets.to(device),
             image_index=self.image_index.to(device),
-            offset=self.offset,
         )
 
     def split(self, parts: int) -> list[Batch]:
         """Up to `parts` batches of about as many images each, masks going with their images."""
         batches = []
-        for images in torch.arange(len(self.inputs)).chunk(parts):
-            first, last = int(images[0]), int(images[-1])
-            mine = (self.image_index >= first) & (self.image_index <= last)
+        for places in part_of(len(self.inputs), parts):
+            mine = (self.image_index >= places.start) & (self.image_index < places.stop)
             if bool(mine.any()):
                 batches.append(
-                    Batch(
-                        inputs=self.inputs[first : last + 1],
-                        embedded=self.embedded,
+                    replace(
+                        self,
+                        inputs=self.inputs[places.start : places.stop],
                         targets=self.targets[mine],
-                        image_index=self.image_index[mine] - first,
-                        offset=self.offset,
+                        image_index=self.image_index[mine] - places.start,
+                        first=self.first + places.start,
                     )
                 )
         return batches
 
 
-class BatchSource(Protocol):
-    """Makes batch `step` of a run; must be a pure function of its arguments."""
+def part_of(count: int, parts: int) -> list[range]:
+    """The places 0..count - 1 in `parts` runs whose lengths differ by one at most; some are empty if parts > count."""
+    return [range(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
-    def batch(self, seed: int, step: int, size: BatchSize) -> Batch: ...
+
+class BatchSource(Protocol):
+    """Makes batch `step` of a run, or of its images those at `places`; must be a pure function of its arguments.
+
+    Called from several threads.
+    """
+
+    def batch(self, seed: int, step: int, size: BatchSize, places: range | None = None) -> Batch: ...
 
 
 class MixedSource:
@@ -117,38 +128,44 @@ class ImageBatches:
         self._augment = augment
         self._probabilities = source.probabilities if isinstance(source, MixedSource) else None
 
-    def batch(self, seed: int, step: int, size: BatchSize) -> Batch:
+    def batch(self, seed: int, step: int, size: BatchSize, places: range | None = None) -> Batch:
+        places = range(size.num_images) if places is None else places
+        crops = [self._crop(np.random.default_rng([seed, step, 1 + place]), size) for place in places]
         rng = np.random.default_rng([seed, step])
-        images: list[NDArray[np.float32]] = []
-        targets: list[NDArray[np.float32]] = []
-        owners: list[int] = []
-        draws = 0
-        while len(images) < size.num_images:
-            index = int(rng.choice(len(self._source), p=self._probabilities))
-            crop = make_crop(
-                self._source[index],
-                rng,
-                size=size.size,
-                frame=self._frame,
-                num_masks=size.num_masks,
-                settings=self._augment,
-            )
-            draws += 1
-            if not len(crop.targets):
-                if draws > MAX_EMPTY_DRAWS * size.num_images:
-                    raise TrainingError(
-                        "No crop of the training images keeps a mask; the masks are too small to learn."
-                    )
-                continue
-            owners += [len(images)] * len(crop.targets)
-            images.append(crop.image)
-            targets.append(crop.targets)
         room = (self._frame - size.size) // self._patch_size
         offset = (int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1)))
+        images = np.zeros((len(crops), size.size, size.size, 3), np.float32)
+        for index, crop in enumerate(crops):
+            images[index] = crop.image
         return Batch(
-            inputs=torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2),
+            inputs=torch.from_numpy(images).permute(0, 3, 1, 2),
             embedded=False,
-            targets=torch.from_numpy(np.concatenate(targets)),
-            image_index=torch.tensor(owners),
             offset=offset,
+            first=places.start,
+            **stack_targets([crop.targets for crop in crops], size.size // LOW_RES_STRIDE),
         )
+
+    def _crop(self, rng: np.random.Generator, size: BatchSize) -> Crop:
+        """A crop that keeps at least one mask."""
+        for _ in range(MAX_EMPTY_DRAWS):
+            sample = self._source[int(rng.choice(len(self._source), p=self._probabilities))]
+            crop = make_crop(
+                sample, rng, size=size.size, frame=self._frame, num_masks=size.num_masks, settings=self._augment
+            )
+            if len(crop.targets):
+                return crop
+        raise TrainingError("No crop of the training images keeps a mask; the masks are too small to learn.")
+
+
+class Targets(TypedDict):
+    """The part of a `Batch` that is about masks."""
+
+    targets: Tensor
+    image_index: Tensor
+
+
+def stack_targets(per_image: Sequence[NDArray[np.float32]], side: int) -> Targets:
+    """Targets (K, side, side) of each image -> those of all, and whose they are."""
+    empty = np.zeros((0, side, side), np.float32)
+    owners = np.repeat(np.arange(len(per_image)), [len(targets) for targets in per_image])
+    return Targets(targets=torch.from_numpy(np.concatenate([empty, *per_image])), image_index=torch.from_numpy(owners))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 # What may change between two starts of one run without making it another run.
-ADJUSTABLE = ("minutes", "phases", "shards", "checkpoint_every_s")
+ADJUSTABLE = ("minutes", "phases", "shards", "accumulate", "loaders", "checkpoint_every_s")
 
 
 @dataclass

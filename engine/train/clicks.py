@@ -1,32 +1,83 @@
 """Simulated prompts.
 
 Training draws points uniformly from the mask or the error region, on the low_res grid and batched in torch (the clicks
-of evaluation are `engine.masks.clicks`). Points are (x, y). Random numbers come from a generator on the CPU wherever
-the masks are, so that a seed means the same on every device.
+of evaluation are `engine.masks.clicks`). Points are (x, y). Nothing here draws random numbers: all that a step needs
+are drawn before it (`Script`), image by image, so that a mask meets the same annotator however its batch is split over
+threads, processes and devices.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.geometry import LOW_RES_STRIDE
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.train.batches import Batch
+
 BOX_NOISE = 0.1
 BOX_NOISE_MAX_PX = 20.0
+SCRIPT_STREAM = 0x5A4D  # apart from the random stream of batches
 
 
-def random_points(regions: Tensor, generator: torch.Generator) -> Tensor:
-    """One point drawn uniformly from each region: bool (N, h, w) -> model-frame points float32 (N, 2).
+@dataclass(frozen=True)
+class Script:
+    """What chance decides of the interactions of one step, for N masks and up to L decoder calls.
+
+    Of each mask: `first` (N,) uniform (a box or a point), `corners` (N, 4) normal (the box's noise), `points` (N, L, 3)
+    uniform: for each call which cell of its region, and where in that cell (x, y). Of the step as a whole:
+    `num_calls`, 1 to L, and for each call after the first a uniform number that decides whether it gets a new point
+    (`asked`) and the mask (`fed`).
+    """
+
+    first: Tensor
+    corners: Tensor
+    points: Tensor
+    num_calls: int
+    asked: tuple[float, ...]
+    fed: tuple[float, ...]
+
+    @classmethod
+    def write(cls, seed: int, step: int, batch: Batch, length_weights: Sequence[float]) -> Script:
+        """The script for a step's batch, or a part of it; `length_weights[i]` is the weight of i + 1 calls."""
+        longest = len(length_weights)
+        shared = np.random.default_rng([SCRIPT_STREAM, seed, step])
+        chances = np.asarray(length_weights) / np.sum(length_weights)
+        num_calls = 1 + int(shared.choice(longest, p=chances))
+        asked, fed = shared.random((2, longest)).tolist()
+        rows = []
+        for place, count in enumerate(torch.bincount(batch.image_index, minlength=len(batch.inputs)).tolist()):
+            rng = np.random.default_rng([SCRIPT_STREAM, seed, step, 1 + batch.first + place])
+            uniform, normal = rng.random((count, 1 + 3 * longest)), rng.standard_normal((count, 4))
+            rows.append(np.concatenate([uniform, normal], axis=1, dtype=np.float32))
+        table = torch.from_numpy(np.concatenate(rows)).to(batch.targets.device)
+        first, points, corners = table.split_with_sizes([1, 3 * longest, 4], dim=1)
+        return cls(first[:, 0], corners, points.reshape(-1, longest, 3), num_calls, tuple(asked), tuple(fed))
+
+
+def random_points(regions: Tensor, chance: Tensor) -> Tensor:
+    """One point of each region, uniform where `chance` (N, 3) is: bool (N, h, w) -> model-frame points float32 (N, 2).
 
     The point lies anywhere inside its low_res cell. An empty region gives a point anywhere.
     """
-    count, _, width = regions.shape
-    noise = torch.rand(regions.shape, generator=generator).to(regions.device)
-    cells = (regions.float() + 1e-6).mul_(noise).flatten(1).argmax(dim=1)
-    inside = torch.rand((count, 2), generator=generator).to(regions.device)
+    width = regions.shape[2]
+    flat = regions.flatten(1)
+    flat = flat | ~flat.any(dim=1, keepdim=True)
+    passed = flat.cumsum(dim=1, dtype=torch.int32)
+    counts = passed[:, -1]
+    # A float32 just below 1 times a large count may round up to the count itself.
+    wanted = torch.minimum((chance[:, 0] * counts).int(), counts - 1) + 1
+    cells = torch.searchsorted(passed, wanted[:, None], out_int32=True)[:, 0]
     xy = torch.stack([cells % width, cells.div(width, rounding_mode="floor")], dim=1).float()
-    return (xy + inside) * LOW_RES_STRIDE - 0.5
+    # Never so near the cell's end that float32 rounds into the next one.
+    return (xy + chance[:, 1:].clamp(max=0.999)) * LOW_RES_STRIDE - 0.5
 
 
 def first_region(targets: Tensor) -> Tensor:
@@ -35,15 +86,14 @@ def first_region(targets: Tensor) -> Tensor:
     return targets > torch.minimum(torch.full_like(peak, 0.5), peak * 0.9)
 
 
-def noisy_boxes(targets: Tensor, generator: torch.Generator) -> Tensor:
-    """Boxes around masks with noise: (N, h, w) coverage -> (N, 4) xyxy in the model frame.
+def noisy_boxes(targets: Tensor, normal: Tensor) -> Tensor:
+    """Boxes around masks with noise: (N, h, w) coverage, (N, 4) normal -> (N, 4) xyxy in the model frame.
 
     Each coordinate moves by a normal of 10 % of the side's length, at most 20 px (SAM section A).
     """
     tight = tight_boxes(targets)
     sides = (tight[:, 2:] - tight[:, :2]).repeat(1, 2)
-    noise = torch.randn(tight.shape, generator=generator).to(tight.device) * (BOX_NOISE * sides)
-    noise = noise.clamp(-BOX_NOISE_MAX_PX, BOX_NOISE_MAX_PX)
+    noise = (normal * (BOX_NOISE * sides)).clamp(-BOX_NOISE_MAX_PX, BOX_NOISE_MAX_PX)
     height, width = targets.shape[1] * LOW_RES_STRIDE, targets.shape[2] * LOW_RES_STRIDE
     limit = torch.tensor([width, height, width, height], dtype=tight.dtype, device=tight.device) - 1
     return torch.minimum((tight + noise).clamp(min=0), limit)
@@ -65,29 +115,30 @@ def tight_boxes(targets: Tensor) -> Tensor:
     return torch.stack([left, top, torch.maximum(right, left + 1), torch.maximum(bottom, top + 1)], dim=1)
 
 
-def next_click_training(logits: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def next_click_training(logits: Tensor, targets: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
     """A corrective point drawn uniformly from the whole error region: (N, h, w) each -> points (N, 2), labels (N,).
 
-    A false negative gives a foreground click, a false positive a background one; no error gives a foreground click.
+    `chance` (N, 3) as in `random_points`. A false negative gives a foreground click, a false positive a background
+    one; no error gives a foreground click.
     """
     wanted = first_region(targets)
     errors = (logits > 0) != wanted
     none_left = ~errors.flatten(1).any(dim=1)
     regions = torch.where(none_left[:, None, None], wanted, errors)
-    points = random_points(regions, generator)
+    points = random_points(regions, chance)
     cells = ((points + 0.5) / LOW_RES_STRIDE).long()
     labels = wanted[torch.arange(len(wanted), device=wanted.device), cells[:, 1], cells[:, 0]].float()
     return points, labels
 
 
 def sample_prompt(
-    targets: Tensor, generator: torch.Generator, *, box_probability: float = 0.5
+    targets: Tensor, script: Script, *, box_probability: float = 0.5
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """First prompts of training: a uniform foreground point or a noisy box for each mask (N, h, w).
 
     -> points (N, 2), labels (N,) (1, or -1 where the prompt is a box), boxes (N, 4), is_box bool (N,).
     """
-    is_box = (torch.rand(len(targets), generator=generator) < box_probability).to(targets.device)
-    points = random_points(first_region(targets), generator)
+    is_box = script.first < box_probability
+    points = random_points(first_region(targets), script.points[:, 0])
     labels = 1.0 - 2.0 * is_box
-    return points, labels, noisy_boxes(targets, generator), is_box
+    return points, labels, noisy_boxes(targets, script.corners), is_box

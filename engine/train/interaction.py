@@ -16,13 +16,14 @@ from torch import Tensor
 
 from engine.model.conv_encoder import ConvEncoder
 from engine.train.clicks import next_click_training, sample_prompt
-from engine.train.losses import FOCAL_WEIGHT, interaction_loss, mask_iou
+from engine.train.losses import FOCAL_WEIGHT, interaction_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.model.mask_decoder import ImageFeatures
     from engine.model.sam import Sam
+    from engine.train.clicks import Script
 
 TOP_LEFT, BOTTOM_RIGHT, PADDING = 2.0, 3.0, -1.0
 
@@ -88,51 +89,45 @@ def interact(
     embeddings: Tensor,
     targets: Tensor,
     image_index: Tensor,
-    generator: torch.Generator,
+    script: Script,
     settings: InteractionSettings,
     *,
     offset: tuple[int, int] = (0, 0),
 ) -> Interaction:
     """Simulate annotators on N masks and sum the losses of every decoder call.
 
-    `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); `offset` in cells as in `prepare`.
+    `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); `script` decides what is random;
+    `offset` in cells as in `prepare`.
     The loss is the mean over masks and calls. The three candidates learn from the first prompt; the single-mask token
     from every call (in the paper from all but the first: here it must also answer boxes, and it learns much sooner).
     For crops smaller than the model's input, call it within `grid_of`.
     """
     features = prepare(model, embeddings, offset)
     shift = torch.tensor(offset, dtype=torch.float32, device=targets.device) * model.config.patch_size
-    points, labels, boxes, is_box = sample_prompt(targets, generator, box_probability=settings.box_probability)
+    points, labels, boxes, is_box = sample_prompt(targets, script, box_probability=settings.box_probability)
     coords, kinds = first_tokens(points, labels, boxes, is_box)
-    weights = torch.tensor(settings.length_weights, dtype=torch.float32)
-    num_calls = 1 + int(torch.multinomial(weights, 1, generator=generator))
     previous: Tensor | None = None
     losses: list[Tensor] = []
     ious: list[float] = []
-    for call in range(num_calls):
-        sparse = model.prompt_encoder.point_tokens(coords + shift, kinds)
-        feed = previous is not None and bool(torch.rand(1, generator=generator) >= settings.no_mask)
-        prompt = model.prompt_encoder.mask_prompt(previous) if feed and previous is not None else None
-        logits, predicted = model.mask_decoder(features, sparse, image_index, prompt)
-        logits, predicted = logits.float(), predicted.float()
-        everyone = torch.ones_like(is_box)
-        first = call == 0
-        masks, scores = interaction_loss(
-            logits,
-            predicted,
-            targets,
-            use_candidates=everyone if first else ~everyone,
-            use_single=everyone,
-            focal_weight=settings.focal_weight,
-        )
-        losses.append((masks + settings.iou_weight * scores).mean())
-        previous = carried_mask(logits.detach(), predicted.detach(), ~is_box if first else ~everyone)
-        ious.append(float(mask_iou(previous[:, 0], targets).mean()))
-        if call + 1 < num_calls and torch.rand(1, generator=generator) >= settings.no_click:
-            clicks, click_labels = next_click_training(previous[:, 0], targets, generator)
+    for call in range(script.num_calls):
+        if previous is not None and script.asked[call] >= settings.no_click:
+            clicks, click_labels = next_click_training(previous[:, 0], targets, script.points[:, call])
             coords = torch.cat([coords, clicks[:, None]], dim=1)
             kinds = torch.cat([kinds, click_labels[:, None]], dim=1)
-    return Interaction(torch.stack(losses).mean(), ious[0], ious[-1], num_calls)
+        sparse = model.prompt_encoder.point_tokens(coords + shift, kinds)
+        fed = previous if script.fed[call] >= settings.no_mask else None
+        prompt = None if fed is None else model.prompt_encoder.mask_prompt(fed)
+        logits, predicted = model.mask_decoder(features, sparse, image_index, prompt)
+        logits, predicted = logits.float(), predicted.float()
+        first = call == 0
+        masks, scores, reached = interaction_loss(
+            logits, predicted, targets, candidates=first, focal_weight=settings.focal_weight
+        )
+        losses.append((masks + settings.iou_weight * scores).mean())
+        token = carried_token(predicted.detach(), ~is_box if first else torch.zeros_like(is_box))
+        previous = _of_token(logits.detach(), token)[:, None]
+        ious.append(float(_of_token(reached, token).mean()))
+    return Interaction(torch.stack(losses).mean(), ious[0], ious[-1], script.num_calls)
 
 
 def first_tokens(points: Tensor, labels: Tensor, boxes: Tensor, is_box: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,8 +139,12 @@ def first_tokens(points: Tensor, labels: Tensor, boxes: Tensor, is_box: Tensor) 
     return coords, torch.where(is_box[:, None], corner_labels, point_labels)
 
 
-def carried_mask(logits: Tensor, predicted: Tensor, use_candidates: Tensor) -> Tensor:
-    """The mask fed back: the candidate of highest predicted IoU, or token 0 -> low_res logits (N, 1, h, w)."""
+def carried_token(predicted: Tensor, use_candidates: Tensor) -> Tensor:
+    """Whose mask is fed back: the candidate of highest predicted IoU, or token 0; (N, 4), bool (N,) -> (N,)."""
     best = 1 + predicted[:, 1:].argmax(dim=1)
-    token = torch.where(use_candidates, best, torch.zeros_like(best))
-    return logits[torch.arange(len(logits), device=logits.device), token][:, None]
+    return torch.where(use_candidates, best, torch.zeros_like(best))
+
+
+def _of_token(values: Tensor, token: Tensor) -> Tensor:
+    """(N, M, ...) values of M tokens -> (N, ...) those of each row's own `token`."""
+    return values[torch.arange(len(values), device=values.device), token]

@@ -4,6 +4,9 @@
 encoder alone. A run is a pure function of its settings, its data and its first weights (on a CPU in float32): batches
 and simulated prompts depend on (seed, step) only, so a run that was killed ends with the same weights as one that was
 not. A run with a time budget (`minutes`) ends on time instead, at the price of that exactness.
+A batch may be split over threads, over parts one after the other and over processes: all work on the same images and
+the same prompts, and their gradients add up to those of the whole batch (where batch norm is frozen; else each part is
+normalised by its own statistics, of which processes keep the mean).
 Knows no files but its own checkpoint, and nothing of rounds or the platform.
 """
 
@@ -11,35 +14,39 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 
 from engine.errors import TrainingError
 from engine.geometry import LOW_RES_STRIDE
-from engine.train.batches import Batch, BatchSize
+from engine.train.batches import Batch, BatchSize, part_of
 from engine.train.checkpoint import TrainState, load_state, save_state
+from engine.train.clicks import Script
 from engine.train.interaction import InteractionSettings, encode, grid_of, interact
+from engine.train.processes import ALONE
 from engine.train.prototypes import match_prototypes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from torch import Tensor
 
     from engine.model.sam import Sam
     from engine.train.batches import BatchSource
+    from engine.train.processes import Processes
 
     Progress = Callable[[int, int, dict[str, float]], None]
 
 SMOOTHING = 0.95  # of the figures reported as progress
 TIME_TICKS = 1000  # "total" of progress where only the time is known
-PROMPT_STREAM = 0x5A4D
+SUMMED = ("loss", "first_iou", "last_iou", "masks")  # figures of a step, summed over its masks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +72,8 @@ class TrainSettings:
     small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. On a CPU, `shards` splits
     every batch over that many threads, torch's own being one meanwhile: on a busy machine those spend most of their
     time waiting for each other. With more than one shard, batch norm's statistics, unless frozen, depend on timing, so
-    that a run is no longer exactly repeatable.
+    that a run is no longer exactly repeatable. `accumulate` works on every batch in that many parts, one after the
+    other: the same gradient in less memory. `loaders` threads make batches ahead of the step.
     """
 
     mode: Literal["full", "decoder"] = "full"
@@ -82,14 +90,16 @@ class TrainSettings:
     bf16: bool = True
     freeze_batchnorm: bool = False
     shards: int = 1
+    accumulate: int = 1
+    loaders: int = 2
     phases: tuple[Phase, ...] = (Phase(until=1.0, batch=BatchSize(256, 16, 3)),)
     checkpoint_every_s: float = 120.0
 
     def __post_init__(self) -> None:
         if self.max_steps is None and self.minutes is None:
             raise TrainingError("A training run needs an end: set max_steps or minutes.")
-        if self.shards < 1:
-            raise TrainingError("A batch needs at least one shard.")
+        if min(self.shards, self.accumulate, self.loaders) < 1:
+            raise TrainingError("shards, accumulate and loaders must be 1 or more.")
         if (self.max_steps is not None and self.max_steps < 1) or (self.minutes is not None and self.minutes <= 0):
             raise TrainingError("max_steps and minutes must be positive.")
         ends = [phase.until for phase in self.phases]
@@ -99,7 +109,12 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """`model` holds the averaged weights, in eval mode; `finished` is false if the run was asked to stop early."""
+    """`model` holds the averaged weights, in eval mode; `finished` is false if the run was asked to stop early.
+
+    `figures` are those of the last step: means over about 20 steps of "loss", "first_iou" and "last_iou" (in training,
+    after the first and the last decoder call), "learning_rate", "step", and "waiting", the share of this call's time in
+    which a step waited for its batch.
+    """
 
     model: Sam
     steps: int
@@ -115,20 +130,22 @@ def train(
     out_dir: Path,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    processes: Processes = ALONE,
 ) -> TrainResult:
     """Train `model` in place and return it.
 
     Continues from `out_dir`/last.pt if an earlier call with the same settings left one there. `progress` gets (done,
     total, figures) after every step. When `should_stop` answers true a checkpoint is written and the call returns with
-    `finished` false. Raises `TrainingError` for data that cannot be trained on, a checkpoint of another run, or a loss
-    that is no longer a number.
+    `finished` false. Of several `processes`, all of which must be given the same arguments and see the same `out_dir`,
+    the first writes and tells the progress, and they stop together when one of them is asked to. Raises `TrainingError`
+    for data that cannot be trained on, a checkpoint of another run, or a loss that is no longer a number.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     threads = torch.get_num_threads()
     try:
         if settings.shards > 1:
             torch.set_num_threads(1)
-        return _train(settings, model, source, out_dir, progress, should_stop)
+        return _train(settings, model, source, out_dir, progress, should_stop, processes)
     finally:
         torch.set_num_threads(threads)
 
@@ -140,16 +157,16 @@ def _train(
     out_dir: Path,
     progress: Progress | None,
     should_stop: Callable[[], bool] | None,
+    processes: Processes,
 ) -> TrainResult:
-    run = _Run(settings, model, source, out_dir)
+    run = _Run(settings, model, source, out_dir, processes)
     saved_at = time.monotonic()
-    stopped = False
     for batch, phase in run.batches():
         run.step(batch, phase)
-        if progress is not None:
+        if progress is not None and processes.leads:
             progress(*run.position(), run.figures)
-        stopped = should_stop is not None and should_stop() and not run.finished
-        if stopped:
+        run.agree(stop=should_stop is not None and should_stop())
+        if run.stopped:
             break
         if time.monotonic() - saved_at >= settings.checkpoint_every_s and not run.finished:
             run.save()
@@ -157,15 +174,18 @@ def _train(
     run.close()
     run.state.use_average(model)
     model.eval()
-    return TrainResult(model, run.state.step, run.elapsed_s, not stopped, dict(run.figures))
+    return TrainResult(model, run.state.step, run.elapsed_s, not run.stopped, dict(run.figures))
 
 
 class _Run:
     """The moving parts of one call of `train`."""
 
-    def __init__(self, settings: TrainSettings, model: Sam, source: BatchSource, out_dir: Path) -> None:
+    def __init__(
+        self, settings: TrainSettings, model: Sam, source: BatchSource, out_dir: Path, processes: Processes = ALONE
+    ) -> None:
         self.settings = settings
         self.model = model
+        self._processes = processes
         self._source = source
         self._path = out_dir / "last.pt"
         self._optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
@@ -180,9 +200,15 @@ class _Run:
         if self._path.exists():
             self.state = load_state(self._path, settings, model, self._optimizer)
         self._started = time.monotonic()
+        self._waited_s = 0.0
+        self.stopped = False
         model.train()
-        if settings.freeze_batchnorm or settings.mode == "decoder":
+        frozen = settings.freeze_batchnorm or settings.mode == "decoder"
+        if frozen:
             model.freeze_batchnorm()
+        self._statistics = [] if frozen else _batchnorm_statistics(model)
+        self.fraction = 0.0
+        self.agree(stop=False)
 
     @property
     def elapsed_s(self) -> float:
@@ -190,15 +216,24 @@ class _Run:
         return self.state.elapsed_s + time.monotonic() - self._started
 
     @property
-    def fraction(self) -> float:
-        """How much of the run is done, 0 to 1."""
-        by_steps = self.state.step / self.settings.max_steps if self.settings.max_steps else 0.0
-        by_time = self.elapsed_s / (60 * self.settings.minutes) if self.settings.minutes else 0.0
-        return min(1.0, max(by_steps, by_time))
-
-    @property
     def finished(self) -> bool:
         return self.fraction >= 1.0
+
+    def agree(self, *, stop: bool) -> None:
+        """Let all processes go by one clock, the first one's, and stop together if one of them must.
+
+        `fraction`, how much of the run is done, 0 to 1, is set here and holds until the next step is made.
+        """
+        by_steps = self.state.step / self.settings.max_steps if self.settings.max_steps else 0.0
+        by_time = self.elapsed_s / (60 * self.settings.minutes) if self.settings.minutes else 0.0
+        clock = by_time if self._processes.leads else 0.0
+        by_time, stops, steps = self._processes.total([clock, float(stop), float(self.state.step)])
+        if steps != self._processes.count * self.state.step:
+            raise TrainingError(
+                "The processes are at different steps; all of them must see the same folder of the run."
+            )
+        self.fraction = min(1.0, max(by_steps, by_time))
+        self.stopped = stops > 0 and not self.finished
 
     def position(self) -> tuple[int, int]:
         """(done, total): in steps, or in thousandths of the time budget."""
@@ -207,19 +242,32 @@ class _Run:
         return int(self.fraction * TIME_TICKS), TIME_TICKS
 
     def batches(self) -> Iterator[tuple[Batch, Phase]]:
-        """Batches and their phases until the end, each made in a thread while the one before it is trained on."""
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches") as pool:
-            upcoming = pool.submit(self._make_batch, self.state.step, self.fraction)
+        """This process's batches and their phases until the end, made in threads while those before are trained on."""
+        pool = ThreadPoolExecutor(max_workers=self.settings.loaders, thread_name_prefix="batches")
+        ahead: deque[Future[tuple[Batch, Phase]]] = deque()
+        due, arrived = self.state.step, None
+        try:
             while not self.finished:
-                made = upcoming.result()
-                ahead = self.state.step + 1
-                by_steps = ahead / self.settings.max_steps if self.settings.max_steps else 0.0
-                upcoming = pool.submit(self._make_batch, ahead, max(by_steps, self.fraction))
+                while len(ahead) <= self.settings.loaders and due != self.settings.max_steps:
+                    by_steps = due / self.settings.max_steps if self.settings.max_steps else 0.0
+                    ahead.append(pool.submit(self._make_batch, due, max(by_steps, self.fraction)))
+                    due += 1
+                asked = time.monotonic()
+                made = ahead.popleft().result()
+                now = time.monotonic()
+                if arrived is None:  # nothing could have hidden the time that the first one takes
+                    arrived = now
+                else:
+                    self._waited_s += now - asked
+                    self.figures["waiting"] = self._waited_s / (now - arrived)
                 yield made
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _make_batch(self, step: int, fraction: float) -> tuple[Batch, Phase]:
         phase = next((p for p in self.settings.phases if fraction < p.until), self.settings.phases[-1])
-        return self._source.batch(self.settings.seed, step, phase.batch), phase
+        places = part_of(phase.batch.num_images, self._processes.count)[self._processes.rank]
+        return self._source.batch(self.settings.seed, step, phase.batch, places), phase
 
     def step(self, batch: Batch, phase: Phase) -> None:
         """One optimiser step."""
@@ -227,32 +275,54 @@ class _Run:
         rate = learning_rate(settings, step, self.fraction)
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["scale"]
-        parts = batch.split(settings.shards if self.model.device.type == "cpu" else 1)
-        jobs = [(part, phase, len(part.targets) / len(batch.targets), index) for index, part in enumerate(parts)]
+        at_once = settings.shards if self.model.device.type == "cpu" else 1
+        parts = batch.split(at_once * settings.accumulate)
         with grid_of(self.model, batch.targets.shape[-1] * LOW_RES_STRIDE // self.model.config.patch_size):
-            if len(jobs) == 1:
-                results = [self._gradients(*jobs[0])]
-            else:
-                results = list(self._pool.map(lambda job: self._gradients(*job), jobs))
-        figures = _sum_figures([figures for _, figures in results])
+            gradients, sums = self._sum(parts, phase, at_once)
+        gradients, figures = self._share(gradients, sums)
         if not math.isfinite(figures["loss"]):
             raise TrainingError(f"The loss became {figures['loss']} at step {step}; lower the learning rate.")
-        for parameter, *gradients in zip(self._trained, *(grads for grads, _ in results), strict=True):
-            present = [gradient for gradient in gradients if gradient is not None]
-            parameter.grad = sum(present[1:], present[0]) if present else None
+        for parameter, gradient in zip(self._trained, gradients, strict=True):
+            parameter.grad = gradient
         torch.nn.utils.clip_grad_norm_(self._trained, settings.grad_clip)
         self._optimizer.step()
         self.state.step += 1
         self.state.update_average(self.model, settings.ema_decay)
         self._report(figures, rate)
 
-    def _gradients(
-        self, batch: Batch, phase: Phase, share: float, shard: int
-    ) -> tuple[tuple[Tensor | None, ...], dict[str, float]]:
-        """Gradients of `share` times the batch's loss, and the figures weighted alike."""
+    def _sum(self, parts: list[Batch], phase: Phase, at_once: int) -> tuple[list[Tensor | None], list[float]]:
+        """Gradients and figures summed over the masks of all parts, in their order, `at_once` at a time."""
+        gradients: list[Tensor | None] = [None] * len(self._trained)
+        sums = [0.0] * len(SUMMED)
+        for start in range(0, len(parts), at_once):
+            group = parts[start : start + at_once]
+            work = partial(self._gradients, phase=phase)
+            for more, values in map(work, group) if len(group) == 1 else self._pool.map(work, group):
+                gradients = [_plus(gradient, other) for gradient, other in zip(gradients, more, strict=True)]
+                sums = [value + other for value, other in zip(sums, values, strict=True)]
+        return gradients, sums
+
+    def _share(self, gradients: list[Tensor | None], sums: list[float]) -> tuple[list[Tensor | None], dict[str, float]]:
+        """Sums over this process's masks -> means over the masks of all processes, gradients being new tensors."""
+        used = [float(gradient is not None) for gradient in gradients]
+        values = self._processes.total([*sums, *used])
+        *figures, num_masks = values[: len(SUMMED)]
+        means: list[Tensor | None] = []
+        for parameter, gradient, times in zip(self._trained, gradients, values[len(SUMMED) :], strict=True):
+            if gradient is not None:
+                means.append(gradient / num_masks)
+            else:
+                means.append(torch.zeros_like(parameter) if times else None)  # zeros if another process used it
+        self._processes.add_up([*(mean for mean in means if mean is not None), *self._statistics])
+        for statistic in self._statistics:
+            statistic /= self._processes.count
+        return means, {name: value / num_masks for name, value in zip(SUMMED, figures, strict=False)}
+
+    def _gradients(self, batch: Batch, phase: Phase) -> tuple[Sequence[Tensor | None], list[float]]:
+        """Gradients of the loss summed over the batch's masks, and what `SUMMED` names, summed likewise."""
         settings = self.settings
         batch = batch.to(self.model.device)
-        generator = torch.Generator().manual_seed(_prompt_seed(settings.seed, self.state.step, shard))
+        script = Script.write(settings.seed, self.state.step, batch, phase.interaction.length_weights)
         if batch.embedded:
             embeddings = batch.inputs
         else:
@@ -260,18 +330,15 @@ class _Run:
             with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=settings.bf16, cache_enabled=False):
                 embeddings = encode(self.model, batch.inputs, batch.offset)
             embeddings = embeddings.float()
-        asked = (self.model, embeddings, batch.targets, batch.image_index, generator)
+        asked = (self.model, embeddings, batch.targets, batch.image_index, script)
         if phase.lesson == "prototypes":
             interaction = match_prototypes(*asked, focal_weight=phase.interaction.focal_weight)
         else:
             interaction = interact(*asked, phase.interaction, offset=batch.offset)
-        loss = interaction.loss * share
-        gradients = torch.autograd.grad(loss, self._trained, allow_unused=True)
-        return gradients, {
-            "loss": float(loss.detach()),
-            "first_iou": interaction.first_iou * share,
-            "last_iou": interaction.last_iou * share,
-        }
+        num_masks = len(batch.targets)
+        gradients = torch.autograd.grad(interaction.loss * num_masks, self._trained, allow_unused=True)
+        means = (float(interaction.loss.detach()), interaction.first_iou, interaction.last_iou, 1.0)
+        return gradients, [value * num_masks for value in means]
 
     def _report(self, values: dict[str, float], rate: float) -> None:
         for name, value in values.items():
@@ -290,7 +357,8 @@ class _Run:
         now = time.monotonic()
         self.state.elapsed_s += now - self._started
         self._started = now
-        save_state(self._path, self.settings, self.state, self.model, self._optimizer)
+        if self._processes.leads:
+            save_state(self._path, self.settings, self.state, self.model, self._optimizer)
 
 
 def learning_rate(settings: TrainSettings, step: int, fraction: float) -> float:
@@ -300,13 +368,17 @@ def learning_rate(settings: TrainSettings, step: int, fraction: float) -> float:
     return settings.learning_rate * warm * (settings.final_lr + (1 - settings.final_lr) * cosine)
 
 
-def _prompt_seed(seed: int, step: int, shard: int) -> int:
-    """A seed for the simulated prompts of one step, apart from the batches' random stream."""
-    return int(np.random.SeedSequence([PROMPT_STREAM, seed, step, shard]).generate_state(1, np.uint64)[0] >> 1)
+def _plus(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """The sum of two gradients of which either may not exist; not in place, for autograd may share their memory."""
+    if first is None or second is None:
+        return first if second is None else second
+    return first + second
 
 
-def _sum_figures(parts: list[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(part[name] for part in parts) for name in parts[0]}
+def _batchnorm_statistics(model: Sam) -> list[Tensor]:
+    """What batch norm remembers of the batches it saw: running means and variances."""
+    layers = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    return [value for layer in layers for value in (layer.running_mean, layer.running_var) if value is not None]
 
 
 def _parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, object]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.model.sam import Sam
+    from engine.train.clicks import Script
 
 __all__ = ["match_prototypes"]
 
@@ -31,7 +32,7 @@ def match_prototypes(
     embeddings: Tensor,
     targets: Tensor,
     image_index: Tensor,
-    generator: torch.Generator,
+    script: Script,
     *,
     focal_weight: float,
 ) -> Interaction:
@@ -40,7 +41,7 @@ def match_prototypes(
     `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,). As `interact`, a single call.
     """
     size = embeddings.shape[-1] * model.config.patch_size
-    points = random_points(first_region(targets), generator)
+    points = random_points(first_region(targets), script.points[:, 0])
     places = (points + 0.5) / size * 2 - 1
     under = functional.grid_sample(
         embeddings[image_index], places[:, None, None, :], padding_mode="border", align_corners=False

@@ -21,7 +21,7 @@ from engine.masks import rle as rle_ops
 from engine.model.fingerprint import encoder_sha256
 from engine.predict import embedding as embedding_file
 from engine.train.augment import AugmentSettings, low_res_target
-from engine.train.batches import Batch, BatchSize, ImageBatches
+from engine.train.batches import Batch, BatchSize, ImageBatches, stack_targets
 from engine.train.interaction import InteractionSettings
 from engine.train.loop import Phase, TrainSettings, train
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.model.sam import Sam
+    from engine.predict.embedding import EmbeddingMeta
     from engine.train.batches import BatchSource
     from engine.train.data import SampleSource
     from engine.train.loop import Progress
@@ -153,23 +154,25 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
 
 
 class EmbeddingBatches:
-    """Batches of whole images whose embeddings are in files; targets are made once and kept as bytes."""
+    """Batches of whole images whose embeddings are in files, read when they are drawn: memory holds only the content
+    that was given as bytes. Targets are made once and kept as bytes. No image is decoded.
+    """
 
     def __init__(self, samples: Sequence[RoundSample], encoder: str, image_size: int) -> None:
-        self._embeddings: list[NDArray[np.float16]] = []
+        self._embeddings: list[Path | bytes] = []
         self._targets: list[NDArray[np.uint8]] = []
         for sample in samples:
             targets = _targets(sample, image_size)
             if not len(targets):
                 continue
-            content = sample.embedding if isinstance(sample.embedding, bytes) else sample.embedding.read_bytes()
-            values, meta = embedding_file.decode(content)
+            values, meta = _read(sample.embedding)
             if meta.encoder_sha256 != encoder:
                 raise TrainingError(
                     f"An embedding was made by encoder {meta.encoder_sha256[:12]}, but the model has {encoder[:12]}; "
                     "embed the images with this model first."
                 )
-            self._embeddings.append(values.astype(np.float16))
+            self._shape = values.shape
+            self._embeddings.append(sample.embedding)
             self._targets.append(targets)
         if not self._embeddings:
             raise TrainingError("There is no mask to train on; accept masks on some embedded images first.")
@@ -179,24 +182,29 @@ class EmbeddingBatches:
         """Masks that can be trained on."""
         return sum(len(targets) for targets in self._targets)
 
-    def batch(self, seed: int, step: int, size: BatchSize) -> Batch:
-        rng = np.random.default_rng([seed, step])
+    def batch(self, seed: int, step: int, size: BatchSize, places: range | None = None) -> Batch:
         count = min(size.num_images, len(self._embeddings))
-        chosen = rng.choice(len(self._embeddings), count, replace=False)
-        targets, owners = [], []
-        for position, image in enumerate(chosen):
-            mine = self._targets[image]
-            picked = rng.permutation(len(mine))[: size.num_masks]
+        chosen = np.random.default_rng([seed, step]).choice(len(self._embeddings), count, replace=False).tolist()
+        places = range(count) if places is None else range(min(places.start, count), min(places.stop, count))
+        targets = []
+        for place in places:
+            mine = self._targets[chosen[place]]
+            picked = np.random.default_rng([seed, step, 1 + place]).permutation(len(mine))[: size.num_masks]
             targets.append(mine[picked].astype(np.float32) / np.float32(255))
-            owners += [position] * len(picked)
-        embeddings = np.stack([self._embeddings[image] for image in chosen]).astype(np.float32)
+        embeddings = np.zeros((len(places), *self._shape), np.float32)
+        for index, place in enumerate(places):
+            embeddings[index] = _read(self._embeddings[chosen[place]])[0]
         return Batch(
             inputs=torch.from_numpy(embeddings),
             embedded=True,
-            targets=torch.from_numpy(np.concatenate(targets)),
-            image_index=torch.tensor(owners),
             offset=(0, 0),
+            first=places.start,
+            **stack_targets(targets, self._targets[0].shape[-1]),
         )
+
+
+def _read(embedding: Path | bytes) -> tuple[NDArray[np.float32], EmbeddingMeta]:
+    return embedding_file.decode(embedding if isinstance(embedding, bytes) else embedding.read_bytes())
 
 
 def _targets(sample: RoundSample, image_size: int) -> NDArray[np.uint8]:

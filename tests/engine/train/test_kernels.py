@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from engine.train.augment import NO_AUGMENTATION, PIXEL_MEAN, AugmentSettings, low_res_target, make_crop
+from engine.train.batches import Batch
 from engine.train.clicks import (
+    Script,
     first_region,
     next_click_training,
     noisy_boxes,
@@ -16,11 +18,11 @@ from engine.train.clicks import (
     tight_boxes,
 )
 from engine.train.data import Sample, sample_from_masks
-from engine.train.losses import dice_loss, focal_loss, interaction_loss, mask_iou
+from engine.train.losses import interaction_loss, mask_iou, mask_loss
 
 
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def chance(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(count, 3, generator=torch.Generator().manual_seed(seed))
 
 
 def square_sample() -> Sample:
@@ -86,7 +88,7 @@ def test_pixel_mean_becomes_zero() -> None:
 def test_random_points_lie_inside_their_region() -> None:
     region = torch.zeros(50, 8, 8, dtype=torch.bool)
     region[:, 2:4, 5:7] = True
-    points = random_points(region, generator())
+    points = random_points(region, chance(50))
     cells = (points + 0.5) / 4
     assert ((cells[:, 0] >= 5) & (cells[:, 0] <= 7)).all()
     assert ((cells[:, 1] >= 2) & (cells[:, 1] <= 4)).all()
@@ -104,7 +106,10 @@ def test_boxes_are_tight_and_noise_is_bounded() -> None:
     target[:, 8:16, 4:28] = 1
     target[:, 8:16, 28] = 0.5
     torch.testing.assert_close(tight_boxes(target)[0], torch.tensor([15.5, 31.5, 113.5, 63.5]))
-    moved = (noisy_boxes(target, generator()) - tight_boxes(target)).abs()
+    moved = (
+        noisy_boxes(target, torch.from_numpy(np.random.default_rng(0).standard_normal((200, 4), np.float32)))
+        - tight_boxes(target)
+    ).abs()
     assert moved.max() <= 20
     assert 4 < moved[:, 0].std() < 12
     assert moved[:, 1].mean() < moved[:, 0].mean()
@@ -116,7 +121,7 @@ def test_corrective_clicks_fall_on_errors_with_the_right_label() -> None:
     logits = torch.full((2, 8, 8), -1.0)
     logits[0, :2] = 1  # misses rows 2 and 3
     logits[1, :6] = 1  # adds rows 4 and 5
-    points, labels = next_click_training(logits, target, generator())
+    points, labels = next_click_training(logits, target, chance(2))
     assert labels.tolist() == [1, 0]
     rows = ((points[:, 1] + 0.5) / 4).floor()
     assert 2 <= rows[0] <= 3
@@ -126,24 +131,54 @@ def test_corrective_clicks_fall_on_errors_with_the_right_label() -> None:
 def test_no_error_gives_a_foreground_click() -> None:
     target = torch.zeros(1, 8, 8)
     target[:, 3] = 1
-    _, labels = next_click_training(target * 2 - 1, target, generator())
+    _, labels = next_click_training(target * 2 - 1, target, chance(1))
     assert labels.tolist() == [1]
 
 
 def test_first_prompts_are_half_boxes() -> None:
     target = torch.zeros(400, 8, 8)
     target[:, 2:6, 2:6] = 1
-    _, labels, _, is_box = sample_prompt(target, generator())
+    batch = Batch(
+        inputs=torch.zeros(1, 1), embedded=True, targets=target, image_index=torch.zeros(400).long(), offset=(0, 0)
+    )
+    _, labels, _, is_box = sample_prompt(target, Script.write(0, 0, batch, (1.0,)))
     assert 150 < int(is_box.sum()) < 250
     assert (labels[is_box] == -1).all()
     assert (labels[~is_box] == 1).all()
 
 
+def plain_mask_loss(logits: torch.Tensor, targets: torch.Tensor, focal_weight: float) -> torch.Tensor:
+    """Focal and dice loss as the papers write them."""
+    cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    p = logits.sigmoid()
+    weight = 0.25 * targets + 0.75 * (1 - targets)
+    focal = (weight * (p * (1 - targets) + (1 - p) * targets).square() * cross_entropy).mean(dim=(-2, -1))
+    overlap = (p * targets).sum(dim=(-2, -1))
+    return focal_weight * focal + 1 - (2 * overlap + 1) / ((p + targets).sum(dim=(-2, -1)) + 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 16), (3, 4, 16, 16)])
+def test_the_loss_and_its_slope_are_the_plain_ones(shape: tuple[int, ...]) -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = (torch.randn(shape, generator=rng, dtype=torch.float64) * 8).requires_grad_()
+    targets = torch.rand(3, 16, 16, generator=rng, dtype=torch.float64)
+    targets = torch.where(targets > 0.5, (targets > 0.8).double(), targets)  # zeros, ones and fractions
+    wanted = targets if len(shape) == 3 else targets[:, None].expand(shape)
+    weights = torch.rand(shape[:-2], generator=rng, dtype=torch.float64)
+    (expected,) = torch.autograd.grad((plain_mask_loss(logits, wanted, 7.0) * weights).sum(), logits)
+    loss = mask_loss(logits, targets if len(shape) == 3 else targets[:, None], focal_weight=7.0)
+    (slope,) = torch.autograd.grad((loss * weights).sum(), logits)
+    torch.testing.assert_close(loss, plain_mask_loss(logits, wanted, 7.0))
+    torch.testing.assert_close(slope, expected)
+    assert torch.equal(mask_loss(logits.detach(), wanted, focal_weight=7.0), loss.detach())
+
+
 def test_losses_by_hand() -> None:
     logits, target = torch.zeros(1, 1, 2), torch.tensor([[[1.0, 0.0]]])
     positive, negative = 0.25 * 0.25 * math.log(2), 0.75 * 0.25 * math.log(2)
-    assert focal_loss(logits, target).item() == pytest.approx((positive + negative) / 2)
-    assert dice_loss(logits, target).item() == pytest.approx(1 - (2 * 0.5 + 1) / (1 + 1 + 1))
+    dice = 1 - (2 * 0.5 + 1) / (1 + 1 + 1)
+    assert mask_loss(logits, target, focal_weight=0.0).item() == pytest.approx(dice)
+    assert mask_loss(logits, target).item() == pytest.approx(20 * (positive + negative) / 2 + dice)
     assert mask_iou(torch.tensor([[[2.0, 2.0]]]), target).item() == 0.5
     assert mask_iou(-torch.ones(1, 2, 2), torch.zeros(1, 2, 2)).item() == 1.0
 
@@ -151,7 +186,8 @@ def test_losses_by_hand() -> None:
 def test_a_half_covered_cell_is_best_answered_by_zero() -> None:
     target = torch.full((5, 1, 1), 0.5)
     values = torch.tensor([-1.0, -0.3, 0.0, 0.3, 1.0]).view(5, 1, 1)
-    assert focal_loss(values, target, alpha=0.5).argmin() == 2
+    focal = mask_loss(values, target) - mask_loss(values, target, focal_weight=0.0)
+    assert focal.argmin() == 2
 
 
 def test_only_the_best_candidate_learns_from_a_point_and_only_token_0_later() -> None:
@@ -160,12 +196,48 @@ def test_only_the_best_candidate_learns_from_a_point_and_only_token_0_later() ->
     logits = torch.zeros(1, 4, 4, 4)
     logits[0, 2] = (target[0] * 2 - 1) * 3
     logits.requires_grad_()
-    scores = torch.zeros(1, 4)
-    yes, no = torch.tensor([True]), torch.tensor([False])
-    masks, _ = interaction_loss(logits, scores, target, yes, no)
-    masks.sum().backward()
+    scores = torch.zeros(1, 4, requires_grad=True)
+    masks, ious, reached = interaction_loss(logits, scores, target, candidates=True)
+    (masks + ious).sum().backward()
     assert logits.grad is not None
-    assert [bool(logits.grad[0, token].any()) for token in range(4)] == [False, False, True, False]
-    logits.grad = None
-    interaction_loss(logits, scores, target, no, yes)[0].sum().backward()
+    assert scores.grad is not None
+    assert [bool(logits.grad[0, token].any()) for token in range(4)] == [True, False, True, False]
+    torch.testing.assert_close(reached, torch.tensor([[0.0, 0.0, 1.0, 0.0]]))
+    torch.testing.assert_close(masks, mask_loss(logits[:, 0], target) + mask_loss(logits[:, 2], target))
+    torch.testing.assert_close(ious, torch.tensor([1 / 3]))
+    assert scores.grad[0, 2] != 0
+    logits.grad = scores.grad = None
+    masks, ious, _ = interaction_loss(logits, scores, target, candidates=False)
+    (masks + ious).sum().backward()
     assert [bool(logits.grad[0, token].any()) for token in range(4)] == [True, False, False, False]
+
+
+def test_a_point_is_drawn_by_rank_among_the_cells_of_its_region() -> None:
+    region = torch.zeros(4, 3, 5, dtype=torch.bool)
+    region[:, 0, 4] = region[:, 1, 1] = region[:, 2, 0] = True
+    last = 1 - 2**-24
+    points = random_points(region, torch.tensor([[0.0, 0, 0], [0.4, 0, 0], [0.67, 0, 0], [last, last, last]]))
+    assert ((points + 0.5) / 4).floor().tolist() == [[4, 0], [1, 1], [0, 2], [0, 2]]
+    anywhere = random_points(torch.zeros(2, 3, 5, dtype=torch.bool), torch.tensor([[0.0, 0, 0], [last, 0, 0]]))
+    assert ((anywhere + 0.5) / 4).floor().tolist() == [[0, 0], [4, 2]]
+
+
+def test_a_mask_meets_the_same_annotator_in_a_part_of_its_batch() -> None:
+    batch = Batch(
+        inputs=torch.zeros(3, 1),
+        embedded=True,
+        targets=torch.zeros(6, 4, 4),
+        image_index=torch.tensor([0, 0, 0, 1, 2, 2]),
+        offset=(0, 0),
+    )
+    whole = Script.write(3, 7, batch, (1.0, 1.0, 1.0))
+    parts = [Script.write(3, 7, part, (1.0, 1.0, 1.0)) for part in batch.split(2)]
+    assert [len(part.first) for part in parts] == [3, 3]
+    for name in ("first", "corners", "points"):
+        assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
+    shared = [(part.num_calls, part.asked, part.fed) for part in (whole, *parts)]
+    assert shared[0] == shared[1] == shared[2]
+    assert len(torch.unique(whole.points)) == whole.points.numel() == 6 * 3 * 3
+    other = Script.write(3, 8, batch, (1.0, 1.0, 1.0))
+    assert not torch.equal(other.points, whole.points)
+    assert {Script.write(0, step, batch, (0.0, 1.0, 1.0)).num_calls for step in range(20)} == {2, 3}

@@ -1,5 +1,6 @@
 """The training loop: learning, resuming after a kill, repeating itself, refusing nonsense."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from engine.errors import TrainingError
 from engine.model.config import PRESETS, ModelConfig
 from engine.model.sam import Sam, build_model
 from engine.train.augment import NO_AUGMENTATION, AugmentSettings
-from engine.train.batches import Batch, BatchSize, ImageBatches, MixedSource
+from engine.train.batches import Batch, BatchSize, ImageBatches, MixedSource, part_of
 from engine.train.checkpoint import average_of
+from engine.train.clicks import Script
 from engine.train.data import Sample
 from engine.train.interaction import InteractionSettings, grid_of, interact
 from engine.train.loop import Phase, TrainSettings, learning_rate, train
@@ -170,6 +172,48 @@ def test_threads_share_a_batch(scenes: list[Sample], tiny_conv_config: ModelConf
     assert np.isfinite(result.figures["loss"])
 
 
+def test_batches_made_ahead_in_threads_keep_their_order(
+    scenes: list[Sample], tiny_conv_config: ModelConfig, tmp_path: Path
+) -> None:
+    runs = [
+        train(settings(loaders=loaders), build_model(tiny_conv_config), image_batches(scenes), tmp_path / str(loaders))
+        for loaders in (1, 4)
+    ]
+    assert same_weights(runs[0].model, runs[1].model)
+
+
+def test_a_step_that_waits_for_its_batch_is_told(
+    scenes: list[Sample], tiny_conv_config: ModelConfig, tmp_path: Path
+) -> None:
+    class Slow:
+        def __init__(self, seconds: float) -> None:
+            self.seconds = seconds
+            self.made = image_batches(scenes).batch(0, 0, SMALL[0].batch)
+
+        def batch(self, _seed: int, _step: int, _size: BatchSize, _places: range | None = None) -> Batch:
+            time.sleep(self.seconds)
+            return self.made
+
+    waiting = [
+        train(settings(), build_model(tiny_conv_config), Slow(seconds), tmp_path / str(seconds)).figures["waiting"]
+        for seconds in (0.0, 0.5)
+    ]
+    assert 0 <= waiting[0] < waiting[1] < 1
+
+
+def test_places_of_a_batch_are_the_same_images_alone(scenes: list[Sample]) -> None:
+    source, size = image_batches(scenes), BatchSize(32, 5, 2)
+    whole = source.batch(1, 2, size)
+    parts = [source.batch(1, 2, size, places) for places in part_of(5, 3)]
+    assert [part.first for part in parts] == [0, 1, 3]
+    assert torch.equal(torch.cat([part.inputs for part in parts]), whole.inputs)
+    assert torch.equal(torch.cat([part.targets for part in parts]), whole.targets)
+    assert torch.equal(torch.cat([part.image_index + part.first for part in parts]), whole.image_index)
+    assert {part.offset for part in parts} == {whole.offset}
+    assert len(source.batch(1, 2, size, range(5, 5)).inputs) == 0
+    assert not torch.equal(source.batch(1, 3, size).inputs, whole.inputs)
+
+
 def test_splitting_a_batch_keeps_masks_with_their_images() -> None:
     batch = Batch(
         inputs=torch.arange(3.0).view(3, 1, 1, 1),
@@ -179,10 +223,11 @@ def test_splitting_a_batch_keeps_masks_with_their_images() -> None:
         offset=(0, 0),
     )
     parts = batch.split(2)
-    assert [len(part.inputs) for part in parts] == [2, 1]
+    assert [(len(part.inputs), part.first) for part in parts] == [(1, 0), (2, 1)]
     for part in parts:
         assert torch.equal(part.inputs.flatten()[part.image_index], part.targets.flatten())
     assert len(batch.split(9)) == 3
+    assert batch.split(9)[2].split(2)[0].first == 2
 
 
 def test_a_time_budget_ends_the_run_and_its_schedule(
@@ -211,18 +256,24 @@ def test_the_learning_rate_warms_up_and_falls() -> None:
 
 def test_crops_are_answered_as_the_window_they_are(tiny_conv_model: Sam) -> None:
     """A crop at an offset, and the same prompt in the full frame, meet the same positional encoding."""
-    embedding = torch.zeros(1, 32, 2, 2)
     targets = torch.zeros(1, 8, 8)
     targets[0, 2:6, 2:6] = 1
     results = []
     for offset in ((0, 0), (0, 0), (2, 1)):
+        batch = Batch(
+            inputs=torch.zeros(1, 32, 2, 2),
+            embedded=True,
+            targets=targets,
+            image_index=torch.tensor([0]),
+            offset=offset,
+        )
         with grid_of(tiny_conv_model, 2):
             made = interact(
                 tiny_conv_model,
-                embedding,
+                batch.inputs,
                 targets,
-                torch.tensor([0]),
-                torch.Generator().manual_seed(0),
+                batch.image_index,
+                Script.write(0, 0, batch, (1.0,)),
                 InteractionSettings(length_weights=(1.0,)),
                 offset=offset,
             )

@@ -9,8 +9,9 @@ from engine.errors import FormatError, TrainingError
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from engine.model.sam import Sam
 from engine.predict.embedding import EmbeddingMeta, encode
+from engine.train.batches import BatchSize, part_of
 from engine.train.data import Sample
-from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
+from engine.train.rounds import EmbeddingBatches, RoundSample, RoundSettings, train_decoder_round, train_full_round
 
 QUICK = RoundSettings(max_steps=4, minutes=None, num_images=2, num_masks=3)
 
@@ -58,6 +59,21 @@ def test_a_round_goes_on_after_a_kill_and_takes_files(
     resumed = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "parts", lambda d, _t, _f: done.append(d))
     assert done == [1, 2, 3, 4]
     assert decoder_sha256(resumed) == decoder_sha256(whole)
+
+
+def test_processes_share_a_batch_of_embeddings(tiny_conv_model: Sam, scenes: list[Sample]) -> None:
+    samples = round_samples(tiny_conv_model, scenes)
+    source = EmbeddingBatches(samples, encoder_sha256(tiny_conv_model), 64)
+    size = BatchSize(64, 4, 3)
+    whole = source.batch(1, 2, size)
+    assert whole.inputs.shape[0] == 4
+    parts = [source.batch(1, 2, size, places) for places in part_of(4, 3)]
+    assert torch.equal(torch.cat([part.inputs for part in parts]), whole.inputs)
+    assert torch.equal(torch.cat([part.targets for part in parts]), whole.targets)
+    assert torch.equal(torch.cat([part.image_index + part.first for part in parts]), whole.image_index)
+    # Fewer images than places: those beyond are left empty.
+    few = EmbeddingBatches(samples[:2], encoder_sha256(tiny_conv_model), 64)
+    assert [len(few.batch(1, 2, size, places).inputs) for places in part_of(4, 2)] == [2, 0]
 
 
 def test_a_full_round_trains_the_encoder_but_not_its_statistics(

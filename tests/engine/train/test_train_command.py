@@ -1,6 +1,8 @@
 """`maskloom train` and `maskloom evaluate`, from a COCO folder to figures."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +46,8 @@ def test_train_resume_and_evaluate(tiny_conv_model: Sam, folder: Path, tmp_path:
     facts = json.loads(result.stdout)
     assert facts["finished"]
     assert facts["steps"] == 3
+    assert facts["processes"] == 1
+    assert 0 <= facts["waiting"] <= 1
     assert load_model(facts["weights"]).config == tiny_conv_model.config
 
     again = runner.invoke(app, arguments)
@@ -59,6 +63,27 @@ def test_train_resume_and_evaluate(tiny_conv_model: Sam, folder: Path, tmp_path:
     assert np.isfinite(values["box_miou"])
     table = runner.invoke(app, evaluate)
     assert "mIoU from a box" in table.stdout
+
+
+def test_torchrun_starts_processes_that_train_together(tiny_conv_model: Sam, folder: Path, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    save_model(tiny_conv_model, start, {})
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    arguments = ["train", "--data", str(folder), "--model", str(start), "--out", str(tmp_path / "run"), "--json"]
+    options = ["--steps", "2", "--images", "3", "--accumulate", "2", "--device", "cpu", "--small-until", "0"]
+    done = subprocess.run(
+        [*launcher, "-m", "engine.cli", *arguments, *options],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("gone.png is missing") == 1
+    facts = json.loads(done.stdout)
+    assert (facts["processes"], facts["steps"], facts["finished"]) == (2, 2, True)
+    assert load_model(facts["weights"]).config == tiny_conv_model.config
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
