@@ -32,7 +32,7 @@ class HandWorker implements WorkerLike {
   }
 }
 
-function setUp(imagesPerWorker = 40) {
+function setUp(imagesPerWorker = 100) {
   const workers: HandWorker[] = [];
   const client = new DecoderClient(() => {
     const worker = new HandWorker();
@@ -86,13 +86,57 @@ test("a failure reaches the caller with its code, and the next request runs", as
   await next;
 });
 
+test("the worker is replaced when its memory has doubled, between images only", async () => {
+  const { client, workers } = setUp();
+  for (const [id, heapBytes, expected] of [
+    ["a", 100, 1],
+    ["b", 200, 1],
+    ["c", 201, 1],
+    ["c", 201, 1],
+    ["d", 100, 2],
+    ["e", 200, 2],
+  ] as const) {
+    const ready = client.prepare(model, image(id));
+    const worker = workers.at(-1) as HandWorker;
+    const request = worker.requests.at(-1) as Request;
+    worker.answer({ id: request.id, kind: "prepared", ms: 1, runtime: { threads: 1, heapBytes } });
+    await ready;
+    expect(workers).toHaveLength(expected);
+  }
+  expect(workers[0]?.terminated).toBe(true);
+  expect(workers[1]?.terminated).toBe(false);
+});
+
+test("images that were fetched ahead do not keep a worker that is due", async () => {
+  const { client, workers, first } = setUp(2);
+  const prepared = async (id: string) => {
+    const ready = client.prepare(model, image(id));
+    const worker = workers.at(-1) as HandWorker;
+    worker.answer({
+      id: worker.requests.at(-1)?.id ?? 0,
+      kind: "prepared",
+      ms: 1,
+      runtime: { threads: 1, heapBytes: 1 },
+    });
+    await ready;
+  };
+  await prepared("a");
+  client.prefetch(model, image("b"));
+  await prepared("b");
+  expect(workers).toHaveLength(2);
+  expect(first().terminated).toBe(true);
+  client.prefetch(model, image("c"));
+  client.prefetch(model, image("d"));
+  expect(workers[1]?.requests.map((request) => request.image.id)).toEqual(["b", "c"]);
+});
+
 test("the worker is replaced after its share of images and when it dies", async () => {
   const { client, workers } = setUp(2);
   for (const [index, id] of ["a", "b", "c"].entries()) {
     const ready = client.prepare(model, image(id));
     const worker = workers.at(-1) as HandWorker;
     const request = worker.requests.at(-1) as Request;
-    worker.answer({ id: request.id, kind: "prepared", ms: 1, runtime: { threads: 1 } });
+    worker.answer({ id: request.id, kind: "prepared", ms: 1, runtime: { threads: 1, heapBytes: 1 } });
     await ready;
     expect(workers).toHaveLength(index < 2 ? 1 : 2);
   }

@@ -1,7 +1,7 @@
 /**
  * The page's side of the decoder. One decode runs at a time and one waits; a newer request takes the waiting one's place, and a
- * hover never takes a click's. The worker is replaced after a number of images, because WebAssembly memory only grows, and when it
- * dies; requests name all they need, so the new one carries on.
+ * hover never takes a click's. The worker is replaced when its WebAssembly memory, which only grows, has doubled since its first
+ * image, after a number of images in any case, and when it dies; requests name all they need, so the new one carries on.
  */
 import { asDecoderError, DecoderError, superseded } from "./errors";
 import type { DecodeBody, DecodeResult, ImageRef, ModelRef, Request, Response, Runtime } from "./protocol";
@@ -10,6 +10,9 @@ type Answer = Exclude<Response, { kind: "failed" }>;
 type Waiting = { resolve(answer: Answer): void; reject(error: DecoderError): void };
 type Work = { model: ModelRef; image: ImageRef; body: DecodeBody };
 type Pending = { work: Work; resolve(result: DecodeResult): void; reject(error: DecoderError): void };
+/** The memory of a worker that has all it needs is what its first image took; a model more may double it, a leak will. */
+const GROWTH = 2;
+
 type Message = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
 
 /** What the client needs of a Worker; tests bring their own. */
@@ -23,6 +26,8 @@ export type WorkerLike = {
 export const startWorker = (): WorkerLike =>
   new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "decoder" }) as unknown as WorkerLike;
 
+const keyOf = (model: ModelRef, image: ImageRef) => `${model.id} ${image.id}`;
+
 export class DecoderClient {
   private worker: WorkerLike | null = null;
   private nextId = 1;
@@ -30,25 +35,32 @@ export class DecoderClient {
   private running: Pending | null = null;
   private queued: Pending | null = null;
   private readonly seen = new Set<string>();
+  private current: string | null = null;
+  private firstHeapBytes = 0;
   runtime: Runtime | null = null;
 
   constructor(
     private readonly start: () => WorkerLike = startWorker,
-    private readonly imagesPerWorker = 40,
+    private readonly imagesPerWorker = 100,
   ) {}
 
   /** Makes the image ready for clicks; milliseconds it took. Throws DecoderError. */
   async prepare(model: ModelRef, image: ImageRef): Promise<number> {
-    this.recycleWhenDue(`${model.id} ${image.id}`);
+    const key = keyOf(model, image);
+    if (key !== this.current && this.isDue() && !this.running) this.stop(superseded());
+    this.current = key;
+    this.seen.add(key);
     const answer = await this.send({ kind: "prepare", model, image });
     if (answer.kind !== "prepared") throw asDecoderError(new Error("unexpected answer"));
     this.runtime = answer.runtime;
+    this.firstHeapBytes ||= answer.runtime.heapBytes;
     return answer.ms;
   }
 
   /** Has the next image ready before it is asked for. Failing is no harm: it is then fetched when needed. */
   prefetch(model: ModelRef, image: ImageRef): void {
-    this.seen.add(`${model.id} ${image.id}`);
+    if (this.isDue()) return;
+    this.seen.add(keyOf(model, image));
     this.send({ kind: "prepare", model, image }).catch(() => undefined);
   }
 
@@ -113,15 +125,16 @@ export class DecoderClient {
     return worker;
   }
 
-  private recycleWhenDue(key: string): void {
-    if (this.seen.size >= this.imagesPerWorker && !this.seen.has(key) && !this.running) this.stop(superseded());
-    this.seen.add(key);
+  private isDue(): boolean {
+    return this.seen.size >= this.imagesPerWorker || (this.runtime?.heapBytes ?? 0) > GROWTH * this.firstHeapBytes;
   }
 
   private stop(reason: DecoderError): void {
     this.worker?.terminate();
     this.worker = null;
     this.seen.clear();
+    this.firstHeapBytes = 0;
+    this.runtime = null;
     const waiting = [...this.waiting.values()];
     this.waiting.clear();
     for (const one of waiting) one.reject(reason);

@@ -58,7 +58,11 @@ export type DecodeResult = {
   readonly rasterMs: number;
 };
 
-export type Runtime = { readonly threads: number };
+export type Runtime = {
+  readonly threads: number;
+  /** WebAssembly memory of the worker, which never shrinks. */
+  readonly heapBytes: number;
+};
 
 export type Response =
   | { readonly id: number; readonly kind: "prepared"; readonly ms: number; readonly runtime: Runtime }

@@ -15,7 +15,8 @@ import { fetchBytes, fetchEmbedding } from "./feeds";
 import { chooseTokens, isAmbiguous, pointInputs } from "./prompting";
 import type { Candidate, DecodeBody, DecodeResult, ImageRef, ModelRef, Runtime } from "./protocol";
 
-const PREPARED_KEPT = 4;
+/** The image at hand, the next one and the last one: of the largest models each holds 28 MB. */
+const PREPARED_KEPT = 3;
 const MODELS_KEPT = 2;
 const TOKENS = 4;
 /** Longest side of a preview, in its own pixels. */
@@ -32,7 +33,19 @@ ort.env.wasm.wasmPaths = {
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 ort.env.logLevel = "error";
 
-export const runtime = (): Runtime => ({ threads: ort.env.wasm.numThreads ?? 1 });
+/** The memory of ONNX Runtime, which does not give it away: caught when its glue, loaded with the first model, makes it. */
+let heap: WebAssembly.Memory | null = null;
+WebAssembly.Memory = class extends WebAssembly.Memory {
+  constructor(descriptor: WebAssembly.MemoryDescriptor) {
+    super(descriptor);
+    heap = this;
+  }
+};
+
+export const runtime = (): Runtime => ({
+  threads: ort.env.wasm.numThreads ?? 1,
+  heapBytes: heap?.buffer.byteLength ?? 0,
+});
 
 const sessions = new Map<string, Promise<Sessions>>();
 const prepared = new Map<string, Promise<Prepared>>();
