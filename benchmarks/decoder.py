@@ -75,7 +75,7 @@ def _onnx(model: Sam, embedding: torch.Tensor, folder: Path) -> Any:
     prepare, decode = (
         onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (files.prepare, files.decode)
     )
-    names = onnx_export.feature_names(model.config)
+    names = [output.name for output in prepare.get_outputs()]
     feeds = dict(zip(names, prepare.run(names, {"embedding": embedding.cpu().numpy()}), strict=True))
     low_res = model.config.low_res_size
     feeds |= {

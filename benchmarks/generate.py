@@ -1,4 +1,4 @@
-"""Automatic masks of one photograph: our generator beside the released one, and whether they find the same masks."""
+"""Automatic masks of photographs: our generator beside the released one, and whether they find the same masks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 import engine
 from benchmarks import reference
-from benchmarks.measure import in_turns, options, photograph, publish
+from benchmarks.measure import in_turns, options, photographs, publish
 from engine.generate.settings import GeneratorSettings
 from engine.masks import metrics, rle
 from engine.model.device import pick_device
@@ -20,22 +20,29 @@ SAME = 0.9  # IoU from which two masks are the same
 def main() -> None:
     parser = options(__doc__, repeats=1)
     parser.add_argument("--points-per-side", type=int, default=32)
-    parser.add_argument("--pred-iou-thresh", type=float, default=0.88)
-    parser.add_argument("--stability-thresh", type=float, default=0.95)
+    parser.add_argument("--pred-iou-thresh", type=float, help="the model's usual bar if left out")
+    parser.add_argument("--stability-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--presets", nargs="*", default=["fast"], help="presets of ours to measure as well")
     args = parser.parse_args()
     model = engine.load("default", pick_device(args.device))
-    image = photograph()
-    same = {"points_per_side": args.points_per_side, "pred_iou_thresh": args.pred_iou_thresh}
-    same["stability_score_thresh"] = args.stability_thresh
-    ours = GeneratorSettings.preset("reference", **same, points_per_batch=16 if model.device.type == "cpu" else 64)
-    settings = {"ours, the same settings": ours}
-    settings |= {f"ours, preset {name}": GeneratorSettings.preset(name) for name in args.presets}
-    found: dict[str, list[Any]] = {}
+    images = photographs()
+    usual = GeneratorSettings.for_model(model.config)
+    same = {
+        "points_per_side": args.points_per_side,
+        "pred_iou_thresh": usual.pred_iou_thresh if args.pred_iou_thresh is None else args.pred_iou_thresh,
+        "stability_score_thresh": (
+            usual.stability_score_thresh if args.stability_thresh is None else args.stability_thresh
+        ),
+    }
+    settings = {
+        "ours": GeneratorSettings.preset("reference", **same),
+        **{f"ours, preset {name}": GeneratorSettings.for_model(model.config, name) for name in args.presets},
+    }
+    found: dict[str, list[list[Any]]] = {}
 
     def run(name: str, chosen: GeneratorSettings) -> Any:
         generator = engine.MaskGenerator(model, chosen)
-        return lambda: found.__setitem__(name, [dict(record) for record in generator.generate(image)])
+        return lambda: found.__setitem__(name, [generator.generate(image) for image in images])
 
     sides = {name: run(name, chosen) for name, chosen in settings.items()}
     if args.reference:
@@ -43,40 +50,41 @@ def main() -> None:
         released = package.SamAutomaticMaskGenerator(
             reference.with_our_weights(package, model),
             points_per_side=args.points_per_side,
-            points_per_batch=ours.points_per_batch,
-            pred_iou_thresh=args.pred_iou_thresh,
-            stability_score_thresh=args.stability_thresh,
+            points_per_batch=16 if model.device.type == "cpu" else 64,  # its best on either
+            pred_iou_thresh=same["pred_iou_thresh"],
+            stability_score_thresh=same["stability_score_thresh"],
             output_mode="coco_rle",
         )
 
         def theirs() -> None:
             with torch.inference_mode():
-                found["released"] = released.generate(image)
+                found["released"] = [released.generate(image) for image in images]
 
         sides = {"released": theirs, **sides}
     seconds = in_turns(sides, args.repeats, warmup=0)
     rows = []
     for name, value in seconds.items():
-        row: dict[str, Any] = {"side": name, "seconds": value, "masks": len(found[name])}
+        row: dict[str, Any] = {"side": name, "seconds an image": value / len(images)}
+        row["masks"] = sum(len(records) for records in found[name])
         if "released" in found and name != "released":
             row["times as fast"] = seconds["released"] / value
             row["released masks found"] = share_found(found["released"], found[name])
             row["ours among the released"] = share_found(found[name], found["released"])
         rows.append(row)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    publish("generate", rows, args.out, notes=[f"{image.shape[1]} x {image.shape[0]} px; process peak {peak:.2f} GiB"])
+    bars = f"predicted IoU {same['pred_iou_thresh']}, stability {same['stability_score_thresh']}"
+    publish("generate", rows, args.out, notes=[f"{len(images)} photographs; {bars}; process peak {peak:.2f} GiB"])
 
 
-def share_found(wanted: list[Any], among: list[Any]) -> float | None:
-    """The part of the records `wanted` that have a mask of the same shape `among` others."""
-    if not wanted:
-        return None
-    others = [rle.decode(record["segmentation"]) for record in among]
-    hits = 0
-    for record in wanted:
-        mask = rle.decode(record["segmentation"])
-        hits += any(metrics.iou(mask, other) >= SAME for other in others)
-    return hits / len(wanted)
+def share_found(wanted: list[list[Any]], among: list[list[Any]]) -> float | None:
+    """The part of the records `wanted`, image by image, that have a mask of the same shape `among` others."""
+    hits = []
+    for mine, theirs in zip(wanted, among, strict=True):
+        others = [rle.decode(record["segmentation"]) for record in theirs]
+        for record in mine:
+            mask = rle.decode(record["segmentation"])
+            hits.append(any(metrics.iou(mask, other) >= SAME for other in others))
+    return sum(hits) / len(hits) if hits else None
 
 
 if __name__ == "__main__":

@@ -63,6 +63,12 @@ def photograph() -> NDArray[np.uint8]:
     return image
 
 
+def photographs() -> list[NDArray[np.uint8]]:
+    """Four photographs, uint8 RGB: a cup of coffee, an astronaut, a cat, a rocket; 451 x 300 to 640 x 427 px."""
+    data = skimage.data
+    return [photograph(), data.astronaut(), data.cat(), data.rocket()]  # type: ignore[no-untyped-call]
+
+
 def machine() -> dict[str, Any]:
     """Where the figures come from."""
     name = platform.processor() or platform.machine()

@@ -132,7 +132,7 @@ class FoldedDecoder(nn.Module):
             answer = layer.cross_attn_image_to_token
             # The first layer's tokens are nothing but their positions.
             asking = tokens + token_pe if index else tokens
-            seen = layer.self_attn(asking, asking, tokens)
+            seen = layer.self_attn(asking, tokens)
             tokens = layer.norm1(tokens + seen if index else seen)
             seen = self._look(layer.cross_attn_token_to_image, tokens + token_pe, cells, features, index)
             tokens = layer.norm2(tokens + seen)

@@ -3,11 +3,19 @@
 Memory stays flat however many points there are: of each batch of answers, only those whose predicted IoU passes leave
 the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
 becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers.
+
+Where the device is faster in bfloat16, points are screened in it first: those whose predicted IoU stays well below the
+bar are done with, the others are answered again in float32. So the masks are those of float32 alone.
+
+On a CPU, batches are worked on side by side, one thread each: the pieces of a batch are so small that threads which
+share them would mostly wait for each other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from functools import partial
+from typing import TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +30,19 @@ from engine.geometry import MASK_LOGIT_THRESH, Frame
 from engine.masks import boxes, components, nms, stability
 from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
-from engine.model.mask_decoder import Answers, ImageFeatures
+from engine.model.device import fast_dtype
+from engine.model.mask_decoder import Answers, ImageFeatures, MaskDecoder
 from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
 
+BATCH_ON_CPU, BATCH_ON_GPU = 32, 64
+SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
+SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
+
 Progress = Callable[[int, int], None]
+Points = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+T = TypeVar("T")
 Box = tuple[int, int, int, int]
 
 
@@ -79,6 +95,27 @@ class _Counter:
         self.done += count
         if self.report is not None:
             self.report(self.done, self.total)
+
+
+class _Screen:
+    """Tells, in a lower precision, which points of an image are worth an exact answer, as long as that saves work."""
+
+    def __init__(self, features: ImageFeatures, dtype: torch.dtype, bar: float) -> None:
+        self._features = None if dtype == features.cells.dtype else features.to(dtype)
+        self._bar = bar - SCREEN_MARGIN
+        self._seen = self._passed = 0
+
+    def promising(self, decoder: MaskDecoder, sparse: torch.Tensor) -> BoolArray:
+        """(N, T, C) prompts -> (N,). Answers that are not finite pass: the exact answer will report them."""
+        count = len(sparse)
+        if self._features is None or self._passed > SCREEN_PAYS_BELOW * max(self._seen, BATCH_ON_GPU):
+            return np.ones(count, dtype=np.bool_)
+        with torch.inference_mode():
+            hopeless = (decoder.answer(self._features, sparse).iou[:, 1:] <= self._bar).all(dim=1)
+        passed: BoolArray = ~hopeless.cpu().numpy()
+        self._seen += count
+        self._passed += int(np.count_nonzero(passed))
+        return passed
 
 
 class MaskGenerator:
@@ -157,30 +194,52 @@ class MaskGenerator:
         upsampler = Upsampler(frame, settings.logit_offset)
         height, width = crop.size
         points = point_grid(settings.points_in_layer(crop.layer)) * (width, height)
+        device = self.model.device
         with torch.inference_mode():
             features = self.model.prepare(embedding)
-        found: list[Candidate] = []
-        for start in range(0, len(points), settings.points_per_batch):
-            batch = points[start : start + settings.points_per_batch]
-            low_res, iou, index = self._answers(features, frame.points_to_model(batch), name)
+        step = settings.points_per_batch or (BATCH_ON_CPU if device.type == "cpu" else BATCH_ON_GPU)
+        screen = _Screen(features, fast_dtype(device), settings.pred_iou_thresh)
+
+        def look(batch: Points) -> BoolArray:
+            return screen.promising(self.model.mask_decoder, self._point_tokens(frame.points_to_model(batch)))
+
+        def work(batch: Points) -> list[Candidate]:
+            low_res, iou, index = self._answers(features, self._point_tokens(frame.points_to_model(batch)), name)
             with one_thread():
-                found += self._survivors(low_res, iou, batch[index], upsampler, crop, size)
+                return list(self._survivors(low_res, iou, batch[index], upsampler, crop, size))
+
+        # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
+        count = -(-len(points) // step)
+        promising = np.empty(len(points), dtype=np.bool_)
+        for start, passed in enumerate(_side_by_side(look, [points[start::count] for start in range(count)], device)):
+            promising[start::count] = passed
+            if not passed.all():
+                counter.add(int(np.count_nonzero(~passed)))
+        points = points[promising]
+        found: list[Candidate] = []
+        batches = [points[start : start + step] for start in range(0, len(points), step)]
+        for batch, survivors in zip(batches, _side_by_side(work, batches, device), strict=True):
+            found += survivors
             counter.add(len(batch))
         return _suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
 
-    def _answers(
-        self, features: ImageFeatures, points: npt.NDArray[np.float32], name: str
-    ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Prompt with points (N, 2) of the model frame, one by one.
-
-        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of point (K,).
-        """
-        device = self.model.device
+    def _point_tokens(self, points: npt.NDArray[np.float32]) -> torch.Tensor:
+        """One foreground click each: points (N, 2) of the model frame -> prompt tokens (N, 2, C)."""
         with torch.inference_mode():
-            coordinates = torch.from_numpy(points).to(device)[:, None]
-            labels = torch.ones(len(points), 1, device=device)
+            coordinates = torch.from_numpy(points).to(self.model.device)[:, None]
+            labels = torch.ones(len(points), 1, device=self.model.device)
             sparse = self.model.prompt_encoder.sparse_tokens(coordinates, labels, None)
-            assert sparse is not None, "there are points"
+        assert sparse is not None, "there are points"
+        return sparse
+
+    def _answers(
+        self, features: ImageFeatures, sparse: torch.Tensor, name: str
+    ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Answer N prompts (N, T, C), one by one.
+
+        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of prompt (K,).
+        """
+        with torch.inference_mode():
             answers = self.model.mask_decoder.answer(features, sparse)
             keep = answers.iou > self.settings.pred_iou_thresh
             keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
@@ -256,6 +315,19 @@ class MaskGenerator:
                 untouched.append(float(better is candidate))
         thresh = max(settings.box_nms_thresh, settings.crop_nms_thresh or 0)
         return _suppress(cleaned, np.array(untouched), thresh)
+
+
+def _side_by_side(work: Callable[[Points], T], batches: Sequence[Points], device: torch.device) -> Iterator[T]:
+    """What `work` makes of each batch, in order; on a CPU by as many threads as torch would use."""
+    threads = min(torch.get_num_threads(), len(batches))
+    if device.type != "cpu" or threads <= 1:
+        yield from map(work, batches)
+        return
+    with (
+        one_thread(),
+        ThreadPoolExecutor(threads, "points", initializer=partial(torch.set_num_threads, 1)) as pool,
+    ):
+        yield from pool.map(work, batches)
 
 
 def clean_candidate(candidate: Candidate, area: int, *, keep_largest: bool) -> Candidate | None:

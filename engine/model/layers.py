@@ -11,10 +11,17 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["LayerNorm2d", "Mlp"]
+__all__ = ["CellNorm", "LayerNorm2d", "Mlp"]
 
 
-class LayerNorm2d(nn.LayerNorm):
+class CellNorm(nn.LayerNorm):
+    """Layer norm over the last axis, in the precision of its input, whatever that of its weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.layer_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+
+
+class LayerNorm2d(CellNorm):
     """Layer norm over the channels of an NCHW map, cell by cell."""
 
     def __init__(self, channels: int) -> None:
@@ -22,8 +29,7 @@ class LayerNorm2d(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         # Free of copies when the map is channels_last in memory.
-        x = x.permute(0, 2, 3, 1)
-        return functional.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps).permute(0, 3, 1, 2)
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class Mlp(nn.Module):

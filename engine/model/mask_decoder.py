@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from engine.model.layers import LayerNorm2d, Mlp
+from engine.model.layers import CellNorm, LayerNorm2d, Mlp
 from engine.model.transformer import TwoWayTransformer
 
 if TYPE_CHECKING:
@@ -28,25 +28,33 @@ __all__ = ["Answers", "ImageFeatures", "MaskDecoder"]
 class ImageFeatures(NamedTuple):
     """What the decoder knows of B images before any prompt.
 
-    tokens: (B, G*G, C) the embedding plus the "no mask" vector, cell by cell.
+    cells: (B, G*G, C) the embedding plus the "no mask" vector, cell by cell.
+    pe: (G*G, C) positional encoding of the cells.
     kvq: (B, G*G, 3C/2) the first layer's image projections.
-    biases: (1, G*G, .) projected positional encodings of the later layers and of the last attention.
     """
 
-    tokens: Tensor
+    cells: Tensor
+    pe: Tensor
     kvq: Tensor
-    biases: list[Tensor]
+
+    def to(self, dtype: torch.dtype) -> ImageFeatures:
+        """In another precision; the decoder then does in it what happens cell by cell, and tokens stay as they are."""
+        return ImageFeatures(*(part.to(dtype) for part in self))
+
+    def of_images(self, index: Tensor | slice) -> ImageFeatures:
+        """Those of the images `index`: (K,) whole numbers, repeated where it repeats, or a range of images."""
+        return ImageFeatures(self.cells[index], self.pe, self.kvq[index])
 
 
 class Answers(NamedTuple):
     """What the decoder knows of N prompts before it draws their masks.
 
-    tokens: (N, M, C) the mask tokens. image: (N, G*G, C) the cells as each prompt sees them.
+    tokens: (N, M, C) the mask tokens. cells: (N, G*G, C) the image as each prompt sees it.
     iou: (N, M) predicted IoU, in the order [single, candidate 1, 2, 3].
     """
 
     tokens: Tensor
-    image: Tensor
+    cells: Tensor
     iou: Tensor
 
 
@@ -81,12 +89,10 @@ class MaskDecoder(nn.Module):
             image_pe: (G*G, C) positional encoding of the cells.
             no_mask: (C,) what stands in for a mask prompt.
         """
-        tokens = embedding.flatten(2).transpose(1, 2) + no_mask
-        first, *others = self.transformer.two_way_layers()
-        kvq = functional.linear(tokens, first.kvq_weight()) + first.kvq_bias(image_pe)
-        biases = [layer.kvq_bias(image_pe)[None] for layer in others]
-        biases.append(self.transformer.final_kv_bias(image_pe)[None])
-        return ImageFeatures(tokens, kvq, biases)
+        cells = (embedding.flatten(2).transpose(1, 2) + no_mask).contiguous()
+        first = self.transformer.first_layer
+        kvq = functional.linear(cells, first.kvq_weight()) + first.kvq_bias(image_pe)
+        return ImageFeatures(cells, image_pe, kvq)
 
     def forward(
         self, features: ImageFeatures, sparse: Tensor, image_index: Tensor | None = None, mask: MaskPrompt | None = None
@@ -107,19 +113,25 @@ class MaskDecoder(nn.Module):
             mask: mask prompts of all N, or None.
         """
         count = sparse.shape[0]
-        image, kvq = _for_prompts(features.tokens, count, image_index), _for_prompts(features.kvq, count, image_index)
+        if image_index is not None:
+            features = features.of_images(image_index)
+        elif features.cells.shape[0] != 1:
+            raise ValueError("With several images, image_index must say which image each prompt is about.")
+        cells, kvq = features.cells, features.kvq
         if mask is not None:
-            image = image + functional.linear(mask.hidden, mask.weight) + mask.gate * mask.offset
+            hidden, gate = mask.hidden.to(cells.dtype), mask.gate.to(cells.dtype)
+            weight, offset = mask.weight, mask.offset
+            cells = cells + _linear(hidden, weight) + gate * offset.to(cells.dtype)
             # The projection of a sum is the sum of projections: nothing prepared is thrown away.
-            weight = self.transformer.two_way_layers()[0].kvq_weight()
-            kvq = kvq + functional.linear(mask.hidden, weight @ mask.weight) + mask.gate * (weight @ mask.offset)
+            first = self.transformer.first_layer.kvq_weight()
+            kvq = kvq + _linear(hidden, first @ weight) + gate * (first @ offset).to(cells.dtype)
 
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([output_tokens.expand(count, -1, -1), sparse.to(output_tokens.dtype)], dim=1)
-        tokens, image = self.transformer(tokens, image, kvq, features.biases)
+        tokens, cells = self.transformer(tokens, cells, features.pe, kvq)
 
         iou: Tensor = self.iou_prediction_head(tokens[:, 0])
-        return Answers(tokens[:, 1 : 1 + self.num_mask_tokens], image, iou)
+        return Answers(tokens[:, 1 : 1 + self.num_mask_tokens], cells, iou)
 
     def draw(self, answers: Answers) -> Tensor:
         """The masks of N answers: low_res logits (N, M, 4G, 4G).
@@ -134,11 +146,11 @@ class MaskDecoder(nn.Module):
             cast("nn.ConvTranspose2d", self.output_upscaling[0]),
             cast("nn.ConvTranspose2d", self.output_upscaling[3]),
         )
-        norm = cast("LayerNorm2d", self.output_upscaling[1])
-        x = _upscale(answers.image, first)
-        x = functional.gelu(functional.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps))
+        norm = cast("CellNorm", self.output_upscaling[1])
+        x = _upscale(answers.cells, first)
+        x = functional.gelu(CellNorm.forward(norm, x))
         x = functional.gelu(_upscale(x, second))
-        cells = kernels @ x.flatten(1, -2).transpose(1, 2)
+        cells = kernels.to(x.dtype) @ x.flatten(1, -2).transpose(1, 2)
         count, masks, grid = kernels.shape[0], self.num_mask_tokens, self.grid
         # (rows of cells, columns of cells, y and x of the first upscaling, y and x of the second). The innermost pair
         # stays together as long as it can: a copy that moves single numbers is several times as slow.
@@ -147,18 +159,14 @@ class MaskDecoder(nn.Module):
         return cells.reshape(count, masks, 4 * grid, 4 * grid)
 
 
-def _for_prompts(values: Tensor, count: int, image_index: Tensor | None) -> Tensor:
-    """(B, ...) per image -> (N, ...) per prompt, without a copy when there is one image."""
-    if values.shape[0] == 1:
-        return values.expand(count, *values.shape[1:])
-    if image_index is None:
-        raise ValueError("With several images, image_index must say which image each prompt is about.")
-    return values[image_index]
+def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`functional.linear` in the precision of `x`."""
+    return functional.linear(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
 def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """(..., C) cells -> (..., 4, C') their four children, row by row."""
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
     bias = None if layer.bias is None else torch.cat([layer.bias] * 4)
-    children: Tensor = functional.linear(x, weight, bias)
+    children = _linear(x, weight, bias)
     return children.reshape(*x.shape[:-1], 4, layer.out_channels)

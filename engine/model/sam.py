@@ -123,13 +123,13 @@ class Sam(nn.Module):
             low_res logits (N, 4, 4G, 4G) and predicted IoU (N, 4), in the order [single, candidate 1, 2, 3].
         """
         features = self.prepare(embedding) if isinstance(embedding, Tensor) else embedding
-        tokens = features.tokens
+        cells = features.cells
         sparse = self.prompt_encoder.sparse_tokens(points, labels, boxes, pad=pad)
         if sparse is None:
-            count = tokens.shape[0] if masks is None else masks.shape[0]
-            sparse = tokens.new_zeros(count, 0, self.config.prompt_dim)
-        if image_index is None and tokens.shape[0] > 1:
-            image_index = torch.zeros(sparse.shape[0], dtype=torch.int64, device=tokens.device)
+            count = cells.shape[0] if masks is None else masks.shape[0]
+            sparse = torch.zeros(count, 0, self.config.prompt_dim, device=cells.device)
+        if image_index is None and cells.shape[0] > 1:
+            image_index = torch.zeros(sparse.shape[0], dtype=torch.int64, device=cells.device)
         mask = None if masks is None else self.prompt_encoder.mask_prompt(masks, has_mask)
         low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
         return low_res, iou

@@ -1,8 +1,14 @@
 """The two-way transformer between prompt tokens and image cells (SAM paper, appendix A), released state-dict keys.
 
-The arithmetic is the released one, arranged so that work is done once where it can be:
-each layer projects the image cells with one matrix product (keys, values and queries side by side, "kvq"), positional
-encodings are projected once and added as a bias, and all that the first layer needs of the image is prepared per image.
+The arithmetic is the released one, arranged so that work is done once and where it is small:
+
+- All that the first layer reads of the image (keys, values, and queries for the way back: "kvq") is projected once per
+  image. Prompts about the same image share it.
+- In later layers every prompt has cells of its own, thousands of them, and a handful of tokens. There the projections
+  are multiplied into the tokens: q . (W k) = (W' q) . k, and a weighted mean of projected cells is the projection of
+  the weighted mean. So the cells themselves are never projected.
+
+The cells may be of a lower precision than the tokens (`ImageFeatures.to`); whatever meets them takes theirs.
 """
 
 from __future__ import annotations
@@ -13,52 +19,107 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.model.layers import CellNorm
+
 if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.model.config import ModelConfig
 
-__all__ = ["TwoWayLayer", "TwoWayTransformer"]
+__all__ = ["TwoWayTransformer"]
 
 CROSS_DOWNSAMPLE = 2  # cross-attention works on half the channels
 
 
 class Attention(nn.Module):
-    """Projections of one attention; `inner_dim` is the channel count inside."""
+    """Projections of one attention, and heads; `inner_dim` is the channel count inside."""
 
     def __init__(self, dim: int, num_heads: int, inner_dim: int) -> None:
         super().__init__()
         self.num_heads = num_heads
         self.head_dim = inner_dim // num_heads
+        self.scale = self.head_dim**-0.5
         self.q_proj = nn.Linear(dim, inner_dim)
         self.k_proj = nn.Linear(dim, inner_dim)
         self.v_proj = nn.Linear(dim, inner_dim)
         self.out_proj = nn.Linear(inner_dim, dim)
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        return self.attend(self.q_proj(q), self.k_proj(k), self.v_proj(v))
+    def _heads(self, x: Tensor) -> Tensor:
+        """(N, L, inner_dim) -> (N, heads, L, head_dim)."""
+        return x.reshape(x.shape[0], -1, self.num_heads, self.head_dim).transpose(1, 2)
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attention over already projected (N, L, inner_dim) queries, keys and values -> (N, L, dim)."""
-        heads, head_dim = self.num_heads, self.head_dim
-        q, k, v = (x.reshape(x.shape[0], -1, heads, head_dim).transpose(1, 2) for x in (q, k, v))
-        out = functional.scaled_dot_product_attention(q, k, v, scale=head_dim**-0.5)
-        merged: Tensor = self.out_proj(out.transpose(1, 2).flatten(2))
+    def _merge(self, x: Tensor) -> Tensor:
+        """(N, heads, L, head_dim) -> (N, L, dim)."""
+        merged: Tensor = self.out_proj(x.transpose(1, 2).flatten(2))
         return merged
 
-    def attend_to_few(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """As `attend`, for many queries and a handful of keys (the image's cells asking the tokens).
 
-        The queries lie along the last axis, so that the softmax over so few keys still runs on long vectors: two and a
-        half times as fast on a CPU as the fused kernel, which is made for the opposite case.
+class SelfAttention(Attention):
+    """The tokens of a prompt look at each other."""
+
+    def forward(self, placed: Tensor, tokens: Tensor) -> Tensor:
+        """(N, T, C) tokens with and without their positions -> (N, T, C)."""
+        q, k, v = self._heads(self.q_proj(placed)), self._heads(self.k_proj(placed)), self._heads(self.v_proj(tokens))
+        return self._merge(functional.scaled_dot_product_attention(q, k, v, scale=self.scale))
+
+
+class TokensToCells(Attention):
+    """Few tokens look at many cells."""
+
+    def shared(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(N, T, C) tokens; (N or 1, P, inner_dim) projected cells, 1 where all prompts share them -> (N, T, C)."""
+        q = self._heads(self.q_proj(tokens) * self.scale)
+        k, v = self._heads(keys), self._heads(values)
+        count, length = tokens.shape[:2]
+        if keys.shape[0] != count:  # one image: the prompts' tokens stand in one row
+            q = q.transpose(0, 1).flatten(1, 2)[None]
+        out = (q.to(k.dtype) @ k.transpose(2, 3)).softmax(dim=-1) @ v
+        if keys.shape[0] != count:
+            out = out[0].reshape(self.num_heads, count, length, -1).transpose(0, 1)
+        return self._merge(out.to(tokens.dtype))
+
+    def forward(self, tokens: Tensor, cells: Tensor, placed: Tensor) -> Tensor:
+        """(N, T, C) tokens, (N, P, C) cells without and with their positions -> (N, T, C)."""
+        heads, head_dim = self.num_heads, self.head_dim
+        # A bias of the keys would move all scores of a query alike, which the softmax does not see.
+        asking = self._heads(self.q_proj(tokens) * self.scale) @ self.k_proj.weight.view(heads, head_dim, -1)
+        weights = (asking.flatten(1, 2).to(cells.dtype) @ placed.transpose(1, 2)).softmax(dim=-1)
+        seen = (weights @ cells).to(tokens.dtype).reshape(tokens.shape[0], heads, -1, tokens.shape[2])
+        values = seen @ self.v_proj.weight.view(heads, head_dim, -1).transpose(1, 2)
+        return self._merge(values + self.v_proj.bias.view(heads, 1, head_dim))
+
+
+class CellsToTokens(Attention):
+    """Many cells look at few tokens.
+
+    The cells lie along the last axis, so that the softmax over so few tokens runs on long vectors.
+    """
+
+    def shared(self, cells: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(N or 1, P, C) cells, (N or 1, P, inner_dim) their projected queries, 1 where all prompts share them; (N, T,
+        C) tokens with and without their positions -> (N, P, C), the answer added to the cells.
         """
+        k, q = self._heads(self.k_proj(keys) * self.scale), self._heads(queries).transpose(2, 3)
+        scores = k.to(q.dtype) @ q
+        return self._add(cells, scores, values)
+
+    def forward(self, cells: Tensor, placed: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """(N, P, C) cells without and with their positions; (N, T, C) tokens likewise -> as `shared`."""
         heads, head_dim = self.num_heads, self.head_dim
-        columns = q.transpose(1, 2).reshape(q.shape[0], heads, head_dim, -1)
-        k, v = (x.reshape(x.shape[0], -1, heads, head_dim).transpose(1, 2) for x in (k, v))
-        weights = ((k * head_dim**-0.5) @ columns).softmax(dim=2)
-        out = (v.transpose(2, 3) @ weights).flatten(1, 2)
-        merged: Tensor = self.out_proj(out.transpose(1, 2))
-        return merged
+        k = self._heads(self.k_proj(keys) * self.scale)
+        asked = k @ self.q_proj.weight.view(heads, head_dim, -1)
+        bias = k @ self.q_proj.bias.view(heads, head_dim, 1)
+        scores = asked.flatten(1, 2).to(cells.dtype) @ placed.transpose(1, 2)
+        scores = scores.reshape(cells.shape[0], heads, -1, cells.shape[1]) + bias.to(cells.dtype)
+        return self._add(cells, scores, values)
+
+    def _add(self, cells: Tensor, scores: Tensor, values: Tensor) -> Tensor:
+        heads, head_dim = self.num_heads, self.head_dim
+        weights = scores.softmax(dim=2).flatten(1, 2).transpose(1, 2)
+        answers = self._heads(self.v_proj(values)) @ self.out_proj.weight.t().reshape(heads, head_dim, -1)
+        # Each head's weights sum to one: a share of the bias in every head's answers is the bias.
+        answers = (answers + self.out_proj.bias / heads).flatten(1, 2)
+        return cells + weights @ answers.to(cells.dtype)
 
 
 class MlpBlock(nn.Module):
@@ -77,47 +138,56 @@ class MlpBlock(nn.Module):
 class TwoWayLayer(nn.Module):
     """Self-attention on tokens, tokens look at the image, MLP on tokens, the image looks at the tokens."""
 
-    def __init__(self, config: ModelConfig, *, first: bool) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim, heads = config.prompt_dim, config.transformer_heads
-        self.inner_dim = dim // CROSS_DOWNSAMPLE
-        self.first = first
-        self.self_attn = Attention(dim, heads, dim)
+        self.self_attn = SelfAttention(dim, heads, dim)
         self.norm1 = nn.LayerNorm(dim)
-        self.cross_attn_token_to_image = Attention(dim, heads, self.inner_dim)
+        self.cross_attn_token_to_image = TokensToCells(dim, heads, dim // CROSS_DOWNSAMPLE)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = MlpBlock(dim, config.transformer_mlp_dim)
         self.norm3 = nn.LayerNorm(dim)
-        self.norm4 = nn.LayerNorm(dim)
-        self.cross_attn_image_to_token = Attention(dim, heads, self.inner_dim)
+        self.norm4 = CellNorm(dim)
+        self.cross_attn_image_to_token = CellsToTokens(dim, heads, dim // CROSS_DOWNSAMPLE)
+
+    def forward(self, tokens: Tensor, token_pe: Tensor, cells: Tensor, cell_pe: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, T, C) tokens, (N, P, C) cells, and the positions of both -> both, updated."""
+        asking = tokens + token_pe
+        tokens = self.norm1(tokens + self.self_attn(asking, tokens))
+        placed = cells + cell_pe
+        tokens = self._think(tokens, self.cross_attn_token_to_image(tokens + token_pe, cells, placed))
+        cells = self.cross_attn_image_to_token(cells, placed, tokens + token_pe, tokens)
+        return tokens, self.norm4(cells)
+
+    def _think(self, tokens: Tensor, seen: Tensor) -> Tensor:
+        tokens = self.norm2(tokens + seen)
+        thought: Tensor = self.norm3(tokens + self.mlp(tokens))
+        return thought
+
+
+class FirstLayer(TwoWayLayer):
+    """The layer whose view of the image is prepared; its tokens are still nothing but their positions."""
 
     def kvq_weight(self) -> Tensor:
         """(3 * inner_dim, C): what this layer reads of the image: keys, values, and queries for the way back."""
         to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
         return torch.cat([to_image.k_proj.weight, to_image.v_proj.weight, to_token.q_proj.weight])
 
-    def kvq_bias(self, image_pe: Tensor) -> Tensor:
-        """(G*G, 3 * inner_dim): biases, and the projected positional encoding where the layer adds it."""
+    def kvq_bias(self, cell_pe: Tensor) -> Tensor:
+        """(P, 3 * inner_dim): biases, and the projected positions where the layer adds them."""
         to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
-        values = to_image.v_proj.bias.expand(image_pe.shape[0], -1)
-        return torch.cat([to_image.k_proj(image_pe), values, to_token.q_proj(image_pe)], dim=-1)
+        values = to_image.v_proj.bias.expand(cell_pe.shape[0], -1)
+        return torch.cat([to_image.k_proj(cell_pe), values, to_token.q_proj(cell_pe)], dim=-1)
 
-    def forward(self, tokens: Tensor, token_pe: Tensor, image: Tensor, kvq: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, T, C) tokens, (N, G*G, C) image cells and their (N, G*G, 3 * inner_dim) projections -> both, updated."""
-        if self.first:
-            tokens = self.self_attn(tokens, tokens, tokens)
-        else:
-            q = tokens + token_pe
-            tokens = tokens + self.self_attn(q, q, tokens)
-        tokens = self.norm1(tokens)
-
-        image_k, image_v, image_q = kvq.chunk(3, dim=-1)
-        to_image, to_token = self.cross_attn_token_to_image, self.cross_attn_image_to_token
-        tokens = self.norm2(tokens + to_image.attend(to_image.q_proj(tokens + token_pe), image_k, image_v))
-        tokens = self.norm3(tokens + self.mlp(tokens))
-
-        update = to_token.attend_to_few(image_q, to_token.k_proj(tokens + token_pe), to_token.v_proj(tokens))
-        return tokens, self.norm4(image + update)
+    def begin(self, token_pe: Tensor, cells: Tensor, kvq: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, T, C) tokens; (N or 1, P, C) cells and their (N or 1, P, 3 * inner_dim) projections, positions included,
+        1 where all prompts are about the same -> (N, T, C) tokens, (N, P, C) cells.
+        """
+        keys, values, queries = kvq.chunk(3, dim=-1)
+        tokens = self.norm1(self.self_attn(token_pe, token_pe))
+        tokens = self._think(tokens, self.cross_attn_token_to_image.shared(tokens + token_pe, keys, values))
+        cells = self.cross_attn_image_to_token.shared(cells, queries, tokens + token_pe, tokens)
+        return tokens, self.norm4(cells)
 
 
 class TwoWayTransformer(nn.Module):
@@ -126,42 +196,31 @@ class TwoWayTransformer(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         dim = config.prompt_dim
-        self.layers = nn.ModuleList(TwoWayLayer(config, first=i == 0) for i in range(config.transformer_depth))
-        self.final_attn_token_to_image = Attention(dim, config.transformer_heads, dim // CROSS_DOWNSAMPLE)
+        others = (TwoWayLayer(config) for _ in range(config.transformer_depth - 1))
+        self.layers = nn.ModuleList([FirstLayer(config), *others])
+        self.final_attn_token_to_image = TokensToCells(dim, config.transformer_heads, dim // CROSS_DOWNSAMPLE)
         self.norm_final_attn = nn.LayerNorm(dim)
 
-    def two_way_layers(self) -> list[TwoWayLayer]:
-        """The layers, typed."""
-        return [cast("TwoWayLayer", layer) for layer in self.layers]
+    @property
+    def first_layer(self) -> FirstLayer:
+        """The layer whose projections of the image `MaskDecoder.prepare` makes."""
+        return cast("FirstLayer", self.layers[0])
 
-    def final_kv_weight(self) -> Tensor:
-        """(2 * inner_dim, C): keys and values of the last attention."""
-        final = self.final_attn_token_to_image
-        return torch.cat([final.k_proj.weight, final.v_proj.weight])
-
-    def final_kv_bias(self, image_pe: Tensor) -> Tensor:
-        """(G*G, 2 * inner_dim): as `TwoWayLayer.kvq_bias`."""
-        final = self.final_attn_token_to_image
-        return torch.cat([final.k_proj(image_pe), final.v_proj.bias.expand(image_pe.shape[0], -1)], dim=-1)
-
-    def forward(self, tokens: Tensor, image: Tensor, kvq: Tensor, biases: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, cells: Tensor, cell_pe: Tensor, kvq: Tensor) -> tuple[Tensor, Tensor]:
         """Run all layers.
 
         Args:
             tokens: (N, T, C) output and prompt tokens; also re-added at every attention as their own position.
-            image: (N, G*G, C) image cells.
-            kvq: (N, G*G, 3 * inner_dim) the first layer's image projections, positions included.
-            biases: `kvq_bias` of the layers after the first, then `final_kv_bias`.
+            cells: (N or 1, P, C) image cells, 1 where all prompts are about the same.
+            cell_pe: (P, C) positional encoding of the cells.
+            kvq: (N or 1, P, 3 * inner_dim) the first layer's image projections, positions included.
 
         Returns:
-            tokens (N, T, C) and image cells (N, G*G, C).
+            tokens (N, T, C) and image cells (N, P, C).
         """
         token_pe = tokens
-        for index, layer in enumerate(self.two_way_layers()):
-            if index:
-                kvq = functional.linear(image, layer.kvq_weight()) + biases[index - 1]
-            tokens, image = layer(tokens, token_pe, image, kvq)
-        key, value = (functional.linear(image, self.final_kv_weight()) + biases[-1]).chunk(2, dim=-1)
-        final = self.final_attn_token_to_image
-        tokens = tokens + final.attend(final.q_proj(tokens + token_pe), key, value)
-        return self.norm_final_attn(tokens), image
+        tokens, cells = self.first_layer.begin(token_pe, cells, kvq)
+        for layer in self.layers[1:]:
+            tokens, cells = layer(tokens, token_pe, cells, cell_pe)
+        tokens = tokens + self.final_attn_token_to_image(tokens + token_pe, cells, cells + cell_pe)
+        return self.norm_final_attn(tokens), cells

@@ -307,9 +307,9 @@ class Predictor:
 def _features_of(features: ImageFeatures, images: list[int]) -> tuple[ImageFeatures, torch.Tensor | None]:
     """The features, and which of them each prompt is about; of one image alone if all are, since that spares a copy."""
     if len(set(images)) > 1:
-        return features, torch.tensor(images, device=features.tokens.device)
+        return features, torch.tensor(images, device=features.cells.device)
     only = slice(images[0], images[0] + 1)
-    return ImageFeatures(features.tokens[only], features.kvq[only], features.biases), None
+    return features.of_images(only), None
 
 
 def _checked(images: _Images, arguments: PromptArguments) -> _Question:

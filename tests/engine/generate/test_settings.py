@@ -26,7 +26,7 @@ def test_the_papers_pipeline():
 
 def test_the_released_defaults():
     released = GeneratorSettings.preset("reference")
-    assert (released.points_per_side, released.points_per_batch, released.crop_n_layers) == (32, 64, 0)
+    assert (released.points_per_side, released.points_per_batch, released.crop_n_layers) == (32, None, 0)
     assert (released.max_mask_fraction, released.min_mask_region_area) == (None, 0)
 
 

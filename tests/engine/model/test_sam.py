@@ -52,7 +52,9 @@ def test_seeds_decide_the_weights(tiny_conv_config):
 
 
 def test_every_parameter_learns(tiny_conv_model):
-    """Points of every label, boxes and masks together reach every weight."""
+    """Points of every label, boxes and masks together reach every weight, but one that cannot matter: what is added to
+    all keys alike moves no attention.
+    """
     model = tiny_conv_model.train()
     embedding = model.embed(torch.randn(2, 3, 64, 64))
     points, labels = torch.rand(4, 3, 2) * 64, torch.tensor([[1, 0, -1], [0, 1, -1], [2, 3, 1], [1, 1, 1]])
@@ -65,7 +67,8 @@ def test_every_parameter_learns(tiny_conv_model):
         image_index=torch.tensor([0, 1, 0, 1]),
     )
     (low_res.square().mean() + iou.square().mean()).backward()
-    assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+    still = [name for name, parameter in model.named_parameters() if parameter.grad is None]
+    assert [name for name in still if not name.endswith("token_to_image.k_proj.bias")] == []
 
 
 def test_frozen_batchnorm_stays_still_in_training(tiny_conv_model):
