@@ -54,7 +54,8 @@ class RoundSettings:
     """How much a round trains.
 
     `max_steps` None chooses about `epochs` looks at every mask, within 60 to 240 steps; the round ends after `minutes`
-    in any case. The defaults keep a decoder round of 40 images under two minutes on two cores.
+    in any case. The defaults keep a decoder round of 40 images under two minutes on two cores. A full round of a large
+    encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once).
     """
 
     seed: int = 0
@@ -65,6 +66,7 @@ class RoundSettings:
     encoder_lr: float = 0.3
     num_images: int = 4
     shards: int = 2
+    accumulate: int = 1
     num_masks: int = 6
     ema_decay: float = 0.98
     interaction: InteractionSettings = field(
@@ -148,6 +150,7 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
         ema_decay=settings.ema_decay,
         freeze_batchnorm=True,
         shards=settings.shards,
+        accumulate=settings.accumulate,
         phases=(Phase(until=1.0, batch=batch, interaction=settings.interaction),),
         checkpoint_every_s=settings.checkpoint_every_s,
     )
