@@ -151,7 +151,7 @@ def test_a_fresh_decoder_begins_by_comparing_places() -> None:
     start_decoder(model)
     matrix = model.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
     assert torch.equal((matrix != 0).sum(dim=0), torch.ones(matrix.shape[1], dtype=torch.int64))
-    layer = model.mask_decoder.transformer.two_way_layers()[0].cross_attn_image_to_token
+    layer = model.mask_decoder.transformer.layers[0].cross_attn_image_to_token
     cells, place = model.prompt_encoder.dense_pe(), model.prompt_encoder.pe_layer(torch.tensor([[0.75, 0.25]]))
     scores = layer.q_proj(cells).view(len(cells), layer.num_heads, -1) * layer.k_proj(place).view(layer.num_heads, -1)
     near, side = scores.sum(dim=-1)[:, 0::2].sum(dim=1), scores.sum(dim=-1)[:, 1]
