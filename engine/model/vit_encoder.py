@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ViTEncoder"]
 
+CPU_ROWS = 128  # queries of one head whose logits to 4096 keys fit a core's cache
+
 
 class ViTEncoder(nn.Module):
     """Args: encoder sizes, S, the patch size, and C, the channels of the embedding."""
@@ -66,21 +68,13 @@ class Block(nn.Module):
 
     def __init__(self, config: ViTConfig, grid: int, window_size: int) -> None:
         super().__init__()
-        self.window_size = window_size
         self.norm1 = nn.LayerNorm(config.embed_dim, eps=1e-6)
-        self.attn = Attention(config.embed_dim, config.num_heads, window_size or grid)
+        self.attn = Attention(config.embed_dim, config.num_heads, grid, window_size)
         self.norm2 = nn.LayerNorm(config.embed_dim, eps=1e-6)
         self.mlp = MlpBlock(config.embed_dim, int(config.embed_dim * config.mlp_ratio))
 
     def forward(self, x: Tensor) -> Tensor:
-        normed = self.norm1(x)
-        if self.window_size:
-            height, width = x.shape[1:3]
-            windows, padded = partition_windows(normed, self.window_size)
-            attended = merge_windows(self.attn(windows), self.window_size, padded)[:, :height, :width]
-        else:
-            attended = self.attn(normed)
-        x = x + attended
+        x = x + self.attn(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
@@ -99,46 +93,82 @@ class MlpBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """Self-attention over a square of `side` x `side` tokens with decomposed relative positions."""
+    """Self-attention with decomposed relative positions, over the whole grid or within windows of it."""
 
-    def __init__(self, dim: int, num_heads: int, side: int) -> None:
+    def __init__(self, dim: int, num_heads: int, grid: int, window_size: int) -> None:
         super().__init__()
-        head_dim = dim // num_heads
         self.num_heads = num_heads
+        self.window_size = window_size
+        self.side = window_size or grid
         self.qkv = nn.Linear(dim, dim * 3)
         self.proj = nn.Linear(dim, dim)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * side - 1, head_dim))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * side - 1, head_dim))
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * self.side - 1, dim // num_heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * self.side - 1, dim // num_heads))
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, side, _, dim = x.shape
-        qkv = self.qkv(x).reshape(batch, side * side, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv.unbind(0)
-        # The bias joins the logits inside the fused kernel; only it, not the attention matrix, is ever held.
-        bias = self._relative_position_bias(q, side)
-        out = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        merged: Tensor = self.proj(out.transpose(1, 2).reshape(batch, side, side, dim))
+        """(B, H, W, D) -> (B, H, W, D)."""
+        height, width, dim = x.shape[1:]
+        qkv = self.qkv(x)
+        if self.window_size:
+            qkv, padded = partition_windows(qkv, self.window_size, self.qkv.bias)
+        q, k, v = qkv.reshape(qkv.shape[0], self.side**2, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        out = self._attend(q, k, v).transpose(1, 2).reshape(-1, self.side, self.side, dim)
+        if self.window_size:
+            out = merge_windows(out, self.window_size, padded)[:, :height, :width].contiguous()
+        merged: Tensor = self.proj(out)
         return merged
 
-    def _relative_position_bias(self, q: Tensor, side: int) -> Tensor:
-        """(B, heads, side*side, side*side): q . R_h + q . R_w, for unscaled q (MViTv2, section 4)."""
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """(B, heads, side*side, d) each -> the same. To the logits comes q . R_h + q . R_w, for unscaled q (MViTv2)."""
+        side, cells = self.side, self.side**2
         offsets = torch.arange(side, device=q.device)
         index = offsets[:, None] - offsets[None, :] + side - 1
         grid_q = q.reshape(*q.shape[:2], side, side, -1)
-        rel_h = torch.einsum("bnhwc,hkc->bnhwk", grid_q, self.rel_pos_h[index])
-        rel_w = torch.einsum("bnhwc,wkc->bnhwk", grid_q, self.rel_pos_w[index])
-        bias: Tensor = rel_h[..., :, None] + rel_w[..., None, :]
-        return bias.reshape(*q.shape[:3], side * side)
+        rows = torch.einsum("bnhwc,hkc->bnhwk", grid_q, self.rel_pos_h[index]).reshape(*q.shape[:3], side)
+        columns = torch.einsum("bnhwc,wkc->bnhwk", grid_q, self.rel_pos_w[index]).reshape(*q.shape[:3], side)
+        if q.device.type == "cpu" and cells > CPU_ROWS:
+            return _attend_in_parts(q, k, v, rows, columns)
+        # What a row and a column of keys add, written out for each key by a product with zeros and ones: adding two
+        # broadcast views of so short rows takes several times as long.
+        ones = torch.eye(side, dtype=q.dtype, device=q.device)
+        places = torch.cat([ones[:, :, None].expand(-1, -1, side), ones[:, None].expand(-1, side, -1)])
+        bias = torch.cat([rows, columns], dim=-1) @ places.reshape(2 * side, cells).to(rows.dtype)
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
 
 
-def partition_windows(x: Tensor, window: int) -> tuple[Tensor, tuple[int, int]]:
-    """(B, H, W, D) -> (B * windows, window, window, D) after zero padding on the right and at the bottom.
+def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Attention of (B, heads, L, d) with what `rows` and `columns` (B, heads, L, side) add to the logits.
 
-    Returns the windows and the padded (H, W). As released, padding takes part in attention.
+    A hundred queries of one head at a time, so that their logits stay in the processor's cache: written out for
+    all of them they are hundreds of megabytes, several times over.
+    """
+    length, side = q.shape[2], rows.shape[3]
+    out = torch.empty_like(v)
+    q = q * q.shape[3] ** -0.5
+    for image in range(q.shape[0]):
+        for head in range(q.shape[1]):
+            keys, values = k[image, head].t(), v[image, head]
+            for part in (slice(start, start + CPU_ROWS) for start in range(0, length, CPU_ROWS)):
+                logits = q[image, head, part] @ keys
+                grid = logits.view(-1, side, side)
+                grid += rows[image, head, part, :, None]
+                grid += columns[image, head, part, None]
+                out[image, head, part] = logits.softmax(dim=-1) @ values
+    return out
+
+
+def partition_windows(x: Tensor, window: int, padding: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """(B, H, W, D) -> (B * windows, window, window, D), filled up with `padding` (D,) on the right and at the bottom.
+
+    Returns the windows and the filled-up (H, W). As released, padding takes part in attention: as zeros before the
+    projections, so as their bias behind them.
     """
     batch, height, width, dim = x.shape
-    x = functional.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-    padded = (x.shape[1], x.shape[2])
+    padded = (height + -height % window, width + -width % window)
+    if padded != (height, width):
+        filled = padding.to(x.dtype).expand(batch, *padded, dim).clone()
+        filled[:, :height, :width] = x
+        x = filled
     x = x.reshape(batch, padded[0] // window, window, padded[1] // window, window, dim)
     return x.transpose(2, 3).reshape(-1, window, window, dim), padded
 
