@@ -11,6 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
+from backend.core.download import accepted_encodings
+
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -69,7 +71,7 @@ def _inside(folder: Path, path: str) -> Path | None:
 def _send(file: Path, request: Request) -> Response:
     media_type = MEDIA_TYPES.get(file.suffix.lower(), "application/octet-stream")
     headers = {"Cache-Control": _FOR_EVER if _HASHED.search(file.name) else _ASK_AGAIN, "Vary": "Accept-Encoding"}
-    accepted = {part.split(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")}
+    accepted = accepted_encodings(request)
     for encoding, suffix in (("br", ".br"), ("gzip", ".gz")):
         twin = file.with_name(file.name + suffix)
         if encoding in accepted and twin.is_file():

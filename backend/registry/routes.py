@@ -179,7 +179,12 @@ def read_embedding(
     assert embedding.storage_key is not None, "a ready embedding has a file"
     assert embedding.content_sha256 is not None, "a ready embedding has a hash"
     return send_stored(
-        request, runtime.storage, embedding.storage_key, etag=embedding.content_sha256, media_type=_BINARY
+        request,
+        runtime.storage,
+        embedding.storage_key,
+        etag=embedding.content_sha256,
+        media_type=_BINARY,
+        shrinks=True,
     )
 
 

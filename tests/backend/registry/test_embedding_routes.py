@@ -30,7 +30,7 @@ def test_the_embedding_is_served_for_good(
     answer = client.get(url, params=params)
     assert answer.status_code == 200
     etag = answer.headers["etag"]
-    assert etag == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    assert etag == f'W/"{hashlib.sha256(answer.content).hexdigest()}"'
     assert "immutable" in answer.headers["cache-control"]
     assert answer.headers["content-type"] == "application/octet-stream"
     again = client.get(url, params=params, headers={"If-None-Match": etag})
@@ -39,6 +39,25 @@ def test_the_embedding_is_served_for_good(
     assert client.get(url, params={"encoder": "no hash"}).status_code == 422
     assert client.get(url, params={"encoder": "0" * 64}).json()["code"] == "unknown_encoder"
     assert client.get(f"/api/images/{uuid.uuid4()}/embedding", params=params).status_code == 404
+
+
+def test_an_embedding_is_compressed_for_those_who_take_it(
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
+) -> None:
+    dataset_id, images = fill(runtime, 1)
+    activate(dataset_id, model)
+    run_jobs()
+    client, url = login("annotator"), f"/api/images/{images[0]}/embedding"
+    params = {"encoder": model.encoder_sha256}
+    plain = client.get(url, params=params, headers={"Accept-Encoding": "br, gzip;q=0"})
+    packed = client.get(url, params=params, headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.content == plain.content
+    assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["etag"] == f"W/{plain.headers['etag']}"
+    # int8 alone is a quarter of float32, header and scales are above it: what is sent is below.
+    assert int(packed.headers["content-length"]) < len(plain.content)
 
 
 def test_an_embedding_whose_file_was_lost_is_made_again(
