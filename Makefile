@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 HOST_PYTHON := $(shell for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
 
-.PHONY: help demo up test lint types unit web web-check browser setup setup-dev lock clean
+.PHONY: help demo up test lint types unit web web-check browser bench setup setup-dev lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -41,6 +41,9 @@ browser: $(VENV)/.dev ## Find or fetch a Chromium for the browser tests
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev
+
+bench: setup-dev web browser ## Measure; ARGS="--reference PATH" sets the released implementation beside ours
+	@$(PY) -m benchmarks $(ARGS)
 
 lock: setup-dev ## Rewrite requirements.lock from pyproject.toml
 	$(PY) scripts/lock.py

@@ -1,4 +1,4 @@
-"""Side-by-side measurements: one module a question, each run as `python -m benchmarks.NAME`.
+"""Side-by-side measurements: one module a question, each run as `python -m benchmarks.NAME`, all as `make bench`.
 
 Both sides run in one process on the same weights and the same image, in turns where a turn is short, since machines are
 noisy; medians and ratios are what counts. `--reference PATH` names a checkout of facebookresearch/segment-anything,
