@@ -3,23 +3,23 @@
 `Sam.decode` writes out every image cell after every layer. Here no cell is ever written out. A layer changes a cell by
 a weighted mean of a few value vectors, one per head and token, so all cells together are always
 
-    cells = scale * (X @ basis) + shares.T @ rows
+    cells = scale * X + shares.T @ rows
 
-with X (P, C) the image as `prepare` knows it, `basis` (C, C) made of weights alone, `scale` one number per cell, and
-`rows` (m, C) the few vectors that this prompt adds, `shares` (m, P) how much of each a cell takes. For a click of the
-official size m grows to 98, of C = 256. Each step keeps that form:
+with X (P, C) the image as `prepare` knows it, `scale` one number per cell, and `rows` (m, C) the few vectors that this
+prompt adds, `shares` (m, P) how much of each a cell takes. For a click of the official size m grows to 98, of C = 256.
+Each step keeps that form:
 
 - the mask prompt adds rows: its last convolution's weights; the shares are what that convolution would read;
 - attention of the cells adds rows: the tokens' values, projected; the shares are the attention's weights. A head's
   weights sum to 1, so that its first token needs no row: the others' rows are differences from it;
 - what every cell takes alike (first tokens, biases) is one more row;
-- layer norm centres basis and rows, multiplies both by its gain, divides scale and shares by the cell's deviation, and
+- layer norm centres X and rows, multiplies both by its gain, divides scale and shares by the cell's deviation, and
   begins the next such row with its bias.
 
-So whatever a layer reads of the cells is scale * (X @ basis @ W), which `prepare` computes once per image up to the
-scale, plus shares.T @ (rows @ W), which is small. The deviation needs the squared length of a cell: that of the image's
-part, that of the rows' part, and the dot product of both. Rows are known vectors times coefficients of this prompt, so
-`prepare` also computes the known vectors' dot products with the image.
+So X passes from norm to norm without the prompt, and whatever a layer reads of the cells is scale * (X @ W), which
+`prepare` computes once per image up to the scale, plus shares.T @ (rows @ W), which is small. The deviation needs the
+squared length of a cell: that of the image's part, that of the rows' part, and the dot product of both. Rows are known
+vectors times coefficients of this prompt, so `prepare` also computes the known vectors' dot products with the image.
 
 Cells lie along the last axis. For a click this is a third of `Sam.decode`'s multiplications, in another order: answers
 agree to rounding. With many clicks m grows; from about twenty on `Sam.decode` would need fewer.
@@ -81,32 +81,27 @@ class FoldedDecoder(nn.Module):
             children (P, 4 * C'): the image's part of what each cell's four children get.
         """
         image = embedding.flatten(2)[0] + self.prompts.no_mask_embed.weight.t()
-        basis = torch.eye(image.shape[0])
         # Vectors that coefficients of a prompt make rows of, (., C) each; "always" has the coefficient 1.
         known = {"mask": self._mask_rows(), "always_0": torch.zeros(1, image.shape[0])}
         features: dict[str, Tensor] = {}
-
-        def read(name: str, projection: nn.Linear) -> None:
-            features[name] = self._by_head((projection.weight @ basis.t()) @ image)
-
         for index, layer in enumerate(self.layers):
             ask, answer = layer.cross_attn_token_to_image, layer.cross_attn_image_to_token
-            read(f"keys_{index}", ask.k_proj)
-            read(f"values_{index}", ask.v_proj)
-            read(f"queries_{index}", answer.q_proj)
+            features[f"keys_{index}"] = self._by_head(ask.k_proj.weight @ image)
+            features[f"values_{index}"] = self._by_head(ask.v_proj.weight @ image)
+            features[f"queries_{index}"] = self._by_head(answer.q_proj.weight @ image)
             known[f"values_{index}"] = answer.out_proj.weight.t()
             known[f"always_{index}"] = known[f"always_{index}"] + answer.out_proj.bias
-            basis, known = _centred(basis), {name: _centred(rows) for name, rows in known.items()}
-            centred = basis.t() @ image if index else image - image.mean(dim=0, keepdim=True)
-            features[f"squares_{index}"] = (centred * centred).sum(dim=0, keepdim=True)
+            known = {name: _centred(rows) for name, rows in known.items()}
+            image = image - image.mean(dim=0, keepdim=True)
+            features[f"squares_{index}"] = (image * image).sum(dim=0, keepdim=True)
             for name, rows in known.items():
-                features[f"dots_{index}_{name}"] = (rows @ basis.t()) @ image
+                features[f"dots_{index}_{name}"] = rows @ image
             gain, bias = layer.norm4.weight, layer.norm4.bias
-            basis, known = basis * gain, {name: rows * gain for name, rows in known.items()}
+            image, known = image * gain[:, None], {name: rows * gain for name, rows in known.items()}
             known[f"always_{index + 1}"] = bias[None]
-        read("keys_final", self.final.k_proj)
-        read("values_final", self.final.v_proj)
-        features["children"] = image.t() @ (basis @ self._first_upscaling()[0])
+        features["keys_final"] = self._by_head(self.final.k_proj.weight @ image)
+        features["values_final"] = self._by_head(self.final.v_proj.weight @ image)
+        features["children"] = image.t() @ self._first_upscaling()[0]
         return features
 
     def decode(
