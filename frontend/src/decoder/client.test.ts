@@ -45,6 +45,17 @@ function setUp(imagesPerWorker = 100) {
 
 const settle = () => vi.waitFor(() => Promise.resolve());
 
+test("the worker can be started before anything is asked of it, and is the one that is then asked", () => {
+  const { client, workers, first } = setUp();
+  client.open();
+  client.open();
+  expect(workers).toHaveLength(1);
+  expect(first().requests).toEqual([]);
+  void client.decode(model, image("i"), click(1));
+  expect(workers).toHaveLength(1);
+  expect(first().requests).toHaveLength(1);
+});
+
 test("the newest click wins over one running and one waiting", async () => {
   const { client, first } = setUp();
   const [a, b, c] = [1, 2, 3].map((x) => client.decode(model, image("i"), click(x)).catch((e: Error) => e)) as [

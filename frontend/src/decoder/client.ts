@@ -44,6 +44,11 @@ export class DecoderClient {
     private readonly imagesPerWorker = 100,
   ) {}
 
+  /** Starts the worker, and in it the runtime, which need not wait until it is known for which image. */
+  open(): void {
+    this.ensureWorker();
+  }
+
   /** Makes the image ready for clicks; milliseconds it took. Throws DecoderError. */
   async prepare(model: ModelRef, image: ImageRef): Promise<number> {
     const key = keyOf(model, image);

@@ -1,7 +1,9 @@
 /**
  * ONNX Runtime in this worker: sessions by model, prepared images, one decode at a time. Knows no messages.
  *
- * The runtime's own files are ours to serve: hashed assets of the build, so nothing is fetched from elsewhere.
+ * The runtime's own files are ours to serve: hashed assets of the build, so nothing is fetched from elsewhere. It is the build for
+ * WebAssembly alone. WebGPU is not used: the smallest build that has it is 16.8 MB where this one is 14.2, not every browser runs
+ * it, its answers would have to be checked on every graphics card, and a click takes a fraction of 0.1 s without it.
  */
 
 import glueUrl from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
@@ -49,8 +51,22 @@ export const runtime = (): Runtime => ({
 
 const sessions = new Map<string, Promise<Sessions>>();
 const prepared = new Map<string, Promise<Prepared>>();
-/** Graphs run one after another; the network does not wait for them. */
-let turn: Promise<unknown> = Promise.resolve();
+/** Decoders that have run, whose next run is as fast as any. */
+const warm = new WeakSet<ort.InferenceSession>();
+/** Graphs run one after another; the network does not wait for them. The runtime is the first in the queue. */
+let turn: Promise<unknown> = startRuntime();
+
+/** The runtime starts with its first session: with this graph, whose output is its input, while models are still on their way. */
+async function startRuntime(): Promise<void> {
+  const graph = Uint8Array.from(atob("CAg6JRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXgSCgoICAESBAoCCAFCBAoAEBE="), (byte) =>
+    byte.charCodeAt(0),
+  );
+  try {
+    await (await ort.InferenceSession.create(graph)).release();
+  } catch {
+    // The first model will fail as this did, and has somebody to tell.
+  }
+}
 
 function inTurn<T>(work: () => Promise<T>): Promise<T> {
   const result = turn.then(work, work);
@@ -76,36 +92,34 @@ async function openModel(model: ModelRef): Promise<Sessions> {
   const options: ort.InferenceSession.SessionOptions = { executionProviders: ["wasm"], graphOptimizationLevel: "all" };
   return inTurn(async () => {
     try {
-      const opened = {
+      return {
         prepare: await ort.InferenceSession.create(new Uint8Array(prepareFile), options),
         decode: await ort.InferenceSession.create(new Uint8Array(decodeFile), options),
       };
-      await warmUp(opened, model);
-      return opened;
     } catch (error) {
       throw asDecoderError(error);
     }
   });
 }
 
-/** The first run of a graph allocates and starts threads; nobody's first click should pay for it. */
-async function warmUp({ prepare, decode }: Sessions, model: ModelRef): Promise<void> {
-  const shape = [1, model.embedDim, model.grid, model.grid];
-  const embedding = new ort.Tensor("float32", new Float32Array(model.embedDim * model.grid * model.grid), shape);
-  const features = (await prepare.run({ embedding })) as Feeds;
-  const frames = framesOf({ h: model.imageSize, w: model.imageSize }, model.imageSize);
+/** The first run of a graph allocates and starts threads; nobody's first click should pay for it, and no image need wait for it. */
+function warmUp(session: ort.InferenceSession, feeds: Feeds, frames: Frames): void {
+  if (warm.has(session)) return;
+  warm.add(session);
   const prompts = [{ type: "point", x: 0, y: 0, label: 1 } as const];
-  await decode.run({ ...features, ...promptFeeds({ prompts, mask: null, preview: true }, frames) });
+  const body = { prompts, mask: null, preview: true };
+  inTurn(() => session.run({ ...feeds, ...promptFeeds(body, frames) })).then(dispose, () => undefined);
 }
 
 async function prepareImage(model: ModelRef, image: ImageRef): Promise<Prepared> {
-  const [{ prepare }, embedding] = await Promise.all([
+  const [session, embedding] = await Promise.all([
     remember(sessions, model.id, MODELS_KEPT, () => openModel(model)),
     fetchEmbedding(model, image),
   ]);
   const input = new ort.Tensor("float32", embedding.data, [1, ...embedding.shape]);
-  const feeds = (await inTurn(() => prepare.run({ embedding: input }))) as Feeds;
+  const feeds = (await inTurn(() => session.prepare.run({ embedding: input }))) as Feeds;
   const frames = framesOf(image.size, model.imageSize);
+  warmUp(session.decode, feeds, frames);
   const step = Math.max(1, Math.ceil(Math.max(image.size.h, image.size.w) / PREVIEW_SIDE));
   return { feeds, frames, grid: gridOf(frames), preview: gridOf(frames, step) };
 }
@@ -132,8 +146,12 @@ export async function decode(model: ModelRef, image: ImageRef, body: DecodeBody)
     const { runs, stability } = rasterise(own, on);
     return { token, runs, step: on.step, predictedIou: iou[token] as number, stability, logits: own };
   });
-  for (const output of Object.values(outputs)) output.dispose();
+  dispose(outputs);
   return { candidates, decodeMs: decoded - started, rasterMs: performance.now() - decoded };
+}
+
+function dispose(outputs: ort.InferenceSession.ReturnType): void {
+  for (const output of Object.values(outputs)) output.dispose();
 }
 
 function promptFeeds(body: DecodeBody, frames: Frames): Feeds {

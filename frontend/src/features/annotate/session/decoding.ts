@@ -40,6 +40,11 @@ export class Decoding {
     private readonly events: Events,
   ) {}
 
+  /** An image is on its way; what takes long and is the same for all can begin. */
+  expectImage(): void {
+    this.client.open();
+  }
+
   /** Starts on an image; brush and eraser need not wait for it. */
   async open(model: Model | null, image: Image): Promise<void> {
     this.close();

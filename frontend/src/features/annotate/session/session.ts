@@ -83,6 +83,7 @@ export class AnnotateSession {
     // Until the next image is here, nothing may be drawn on the old one.
     this.editor.locked = true;
     this.set(betweenImages(this.state));
+    this.decoding.expectImage();
     let leased: Task | null = null;
     try {
       this.starting ??= Saving.start(this.options.userId, (save) => this.set({ save }));
