@@ -16,6 +16,7 @@ type Golden = {
     points: { image: number[]; model: number[] }[];
   }[];
   upsample: { image: Size; model_size: number; low_res: number[][]; logits: number[][] }[];
+  mask_prompts: { image: Size; model_size: number; rows: string[]; logits: number[][] }[];
 };
 const golden = goldenJson as Golden;
 
@@ -53,6 +54,15 @@ test("a preview samples the middle of its steps", () => {
   const coarse = upsample(Float32Array.from(low_res.flat()), grid);
   expect([grid.y.length, grid.x.length]).toEqual([12, 16]);
   expect(coarse[2 * 16 + 5]).toBeCloseTo(logits[10]?.[22] as number, 4);
+});
+
+test.each(golden.mask_prompts)("a mask of $image.w x $image.h becomes a prompt as in Python", (expected) => {
+  const mask = runsOfPixels([...expected.rows.join("")].map(Number), expected.image);
+  const prompt = maskPrompt(mask, framesOf(expected.image, expected.model_size));
+  const wanted = expected.logits.flat();
+  expect(prompt).toHaveLength(wanted.length);
+  const worst = wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - (prompt[i] as number))), 0);
+  expect(worst).toBeLessThan(1e-4);
 });
 
 test("a stored mask becomes a prompt: certain inside, certain outside, graded at the edge", () => {
