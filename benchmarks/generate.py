@@ -1,20 +1,28 @@
-"""Automatic masks of photographs: our generator beside the released one, and whether they find the same masks."""
+"""Automatic masks of photographs: our generator beside the released one, and whether they find the same masks.
+
+Presets stand beside our full grid: which of its masks they find, and how many they have that it has not. Memory is
+measured apart, on one large photograph and in a process for each grid.
+"""
 
 from __future__ import annotations
 
-import resource
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
+import cv2
 import torch
 
 import engine
 from benchmarks import reference
-from benchmarks.measure import in_turns, options, photographs, publish
+from benchmarks.measure import in_turns, options, photograph, photographs, publish
 from engine.generate.settings import GeneratorSettings
 from engine.masks import metrics, rle
 from engine.model.device import pick_device
 
-SAME = 0.9  # IoU from which two masks are the same
+SAME, ALIKE = 0.9, 0.75  # IoU from which two masks are the same, and from which they mean the same thing
+LARGE = (2250, 1500)  # (w, h) of the photograph on which memory is measured: SA-1B's size
 
 
 def main() -> None:
@@ -23,6 +31,7 @@ def main() -> None:
     parser.add_argument("--pred-iou-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--stability-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--presets", nargs="*", default=["fast"], help="presets of ours to measure as well")
+    parser.add_argument("--memory", type=int, nargs="*", default=[32, 64], help="grids whose memory to measure")
     args = parser.parse_args()
     model = engine.load("default", pick_device(args.device))
     images = photographs()
@@ -70,20 +79,39 @@ def main() -> None:
             row["times as fast"] = seconds["released"] / value
             row["released masks found"] = share_found(found["released"], found[name])
             row["ours among the released"] = share_found(found[name], found["released"])
+        if name not in ("released", "ours"):
+            row["ours found"] = share_found(found["ours"], found[name])
+            row["alike"] = share_found(found["ours"], found[name], ALIKE)
+            row["alike among ours"] = share_found(found[name], found["ours"], ALIKE)
         rows.append(row)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     bars = f"predicted IoU {same['pred_iou_thresh']}, stability {same['stability_score_thresh']}"
-    publish("generate", rows, args.out, notes=[f"{len(images)} photographs; {bars}; process peak {peak:.2f} GiB"])
+    notes = [f"{len(images)} photographs; {bars}"]
+    for side in args.memory:
+        # A process each: a peak is the whole process's, and never comes down again.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:
+            peak = fresh.submit(peak_memory, {**same, "points_per_side": side}, str(model.device)).result()
+        notes.append(f"{side} x {side} points on {LARGE[0]} x {LARGE[1]} px: process peak {peak:.2f} GiB")
+    publish("generate", rows, args.out, notes=notes)
 
 
-def share_found(wanted: list[list[Any]], among: list[list[Any]]) -> float | None:
-    """The part of the records `wanted`, image by image, that have a mask of the same shape `among` others."""
+def peak_memory(settings: dict[str, Any], device: str) -> float:
+    """GiB that this process has held at most, once it has generated the masks of a large photograph."""
+    model = engine.load("default", pick_device(device))
+    image = cv2.resize(photograph(), LARGE, interpolation=cv2.INTER_CUBIC).astype("uint8")
+    engine.MaskGenerator(model, GeneratorSettings.preset("reference", **settings)).generate(image)
+    # Not getrusage: its maximum counts what the parent held when it started this process.
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) / 2**20
+
+
+def share_found(wanted: list[list[Any]], among: list[list[Any]], thresh: float = SAME) -> float | None:
+    """The part of the records `wanted`, image by image, that have a mask of an IoU of `thresh` `among` others."""
     hits = []
     for mine, theirs in zip(wanted, among, strict=True):
         others = [rle.decode(record["segmentation"]) for record in theirs]
         for record in mine:
             mask = rle.decode(record["segmentation"])
-            hits.append(any(metrics.iou(mask, other) >= SAME for other in others))
+            hits.append(any(metrics.iou(mask, other) >= thresh for other in others))
     return sum(hits) / len(hits) if hits else None
 
 

@@ -7,6 +7,10 @@ becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbe
 Where the device is faster in bfloat16, points are screened in it first: those whose predicted IoU stays well below the
 bar are done with, the others are answered again in float32. So the masks are those of float32 alone.
 
+With `coarse_first`, a quarter of the grid is asked before the rest, of which only the neighbours of points that pass
+follow: predicted IoU changes little from one point to the next. To leave out points that a mask found already covers,
+as TinySAM does, was measured too: few are covered, and in many of those masks lie others (docs/log.md, 2026-11-22).
+
 On a CPU, batches are worked on side by side, one thread each: the pieces of a batch are so small that threads which
 share them would mostly wait for each other.
 """
@@ -23,7 +27,7 @@ import torch
 
 from engine.errors import EngineError, ImageError
 from engine.generate.crops import Crop, crop_windows
-from engine.generate.grid import point_grid
+from engine.generate.grid import beside, every_second, point_grid
 from engine.generate.settings import GeneratorSettings
 from engine.generate.upsample import Logits, Upsampler, one_thread
 from engine.geometry import MASK_LOGIT_THRESH, Frame
@@ -36,7 +40,9 @@ from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
 
 BATCH_ON_CPU, BATCH_ON_GPU = 32, 64
+DRAWN_ON_CPU = 8  # prompts whose masks are drawn at once: drawing takes most of the memory, and no longer in parts
 SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
+HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking; the screen lets all such points pass
 SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
 
 Progress = Callable[[int, int], None]
@@ -85,13 +91,15 @@ class Candidate:
 
 @dataclass
 class _Counter:
-    """Reports points done out of all points of all crops."""
+    """Reports points done, those left out among them, out of all points of all crops."""
 
     total: int
     report: Progress | None
     done: int = 0
 
     def add(self, count: int) -> None:
+        if count == 0:
+            return
         self.done += count
         if self.report is not None:
             self.report(self.done, self.total)
@@ -192,36 +200,58 @@ class MaskGenerator:
         settings = self.settings
         frame = Frame(crop.size, self.model.config.image_size)
         upsampler = Upsampler(frame, settings.logit_offset)
-        height, width = crop.size
-        points = point_grid(settings.points_in_layer(crop.layer)) * (width, height)
-        device = self.model.device
         with torch.inference_mode():
             features = self.model.prepare(embedding)
-        step = settings.points_per_batch or (BATCH_ON_CPU if device.type == "cpu" else BATCH_ON_GPU)
-        screen = _Screen(features, fast_dtype(device), settings.pred_iou_thresh)
+        screen = _Screen(features, fast_dtype(self.model.device), settings.pred_iou_thresh)
 
         def look(batch: Points) -> BoolArray:
             return screen.promising(self.model.mask_decoder, self._point_tokens(frame.points_to_model(batch)))
 
-        def work(batch: Points) -> list[Candidate]:
-            low_res, iou, index = self._answers(features, self._point_tokens(frame.points_to_model(batch)), name)
+        def work(batch: Points) -> tuple[list[Candidate], BoolArray]:
+            sparse = self._point_tokens(frame.points_to_model(batch))
+            low_res, iou, index, hits = self._answers(features, sparse, name)
             with one_thread():
-                return list(self._survivors(low_res, iou, batch[index], upsampler, crop, size))
+                return list(self._survivors(low_res, iou, batch[index], upsampler, crop, size)), hits
 
+        side = settings.points_in_layer(crop.layer)
+        points = (point_grid(side) * (crop.size[1], crop.size[0])).reshape(side, side, 2)
+        first = every_second(side) if settings.coarse_first else np.ones((side, side), dtype=np.bool_)
+        hits = np.zeros((side, side), dtype=np.bool_)
+        found, hits[first] = self._ask(points[first], look, work, counter)
+        second = beside(hits) & ~first
+        counter.add(int(np.count_nonzero(~first & ~second)))
+        found += self._ask(points[second], look, work, counter)[0]
+        return _suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+
+    def _ask(
+        self,
+        points: Points,
+        look: Callable[[Points], BoolArray],
+        work: Callable[[Points], tuple[list[Candidate], BoolArray]],
+        counter: _Counter,
+    ) -> tuple[list[Candidate], BoolArray]:
+        """The masks of points (N, 2), and which of the points (N,) had an answer at the bar or nearly so.
+
+        `look` tells which points of a batch are promising, `work` does to those what this does to all.
+        """
+        device = self.model.device
+        step = self.settings.points_per_batch or (BATCH_ON_CPU if device.type == "cpu" else BATCH_ON_GPU)
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
         count = -(-len(points) // step)
         promising = np.empty(len(points), dtype=np.bool_)
         for start, passed in enumerate(_side_by_side(look, [points[start::count] for start in range(count)], device)):
             promising[start::count] = passed
-            if not passed.all():
-                counter.add(int(np.count_nonzero(~passed)))
-        points = points[promising]
+            counter.add(int(np.count_nonzero(~passed)))
+        chosen = np.flatnonzero(promising)
+        batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
+        results = _side_by_side(work, [points[batch] for batch in batches], device)
         found: list[Candidate] = []
-        batches = [points[start : start + step] for start in range(0, len(points), step)]
-        for batch, survivors in zip(batches, _side_by_side(work, batches, device), strict=True):
+        hits = np.zeros(len(points), dtype=np.bool_)
+        for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
             found += survivors
+            hits[batch] = hits_of_batch
             counter.add(len(batch))
-        return _suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+        return found, hits
 
     def _point_tokens(self, points: npt.NDArray[np.float32]) -> torch.Tensor:
         """One foreground click each: points (N, 2) of the model frame -> prompt tokens (N, 2, C)."""
@@ -234,17 +264,24 @@ class MaskGenerator:
 
     def _answers(
         self, features: ImageFeatures, sparse: torch.Tensor, name: str
-    ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64], BoolArray]:
         """Answer N prompts (N, T, C), one by one.
 
-        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of prompt (K,).
+        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of prompt (K,);
+        and which of the prompts (N,) have one that passes or nearly does.
         """
         with torch.inference_mode():
             answers = self.model.mask_decoder.answer(features, sparse)
             keep = answers.iou > self.settings.pred_iou_thresh
             keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
             promising = keep.any(dim=1).nonzero()[:, 0]
-            low_res = self.model.mask_decoder.draw(Answers(*(part[promising] for part in answers)))[keep[promising]]
+            at_once = DRAWN_ON_CPU if promising.device.type == "cpu" else BATCH_ON_GPU
+            low_res = torch.cat(
+                [
+                    self.model.mask_decoder.draw(Answers(*(part[some] for part in answers)))[keep[some]]
+                    for some in promising.tensor_split(list(range(at_once, len(promising), at_once)))
+                ]
+            )
             # One bad number spoils the sum; looking at each of them takes ten times as long.
             if not torch.isfinite(answers.iou.sum(dtype=torch.float32) + low_res.sum(dtype=torch.float32)):
                 raise EngineError(
@@ -252,7 +289,13 @@ class MaskGenerator:
                     "or the device's precision is too low: load the model again, or run on the CPU."
                 )
             index = keep.nonzero()[:, 0]
-            return low_res.float().cpu().numpy(), answers.iou[keep].float().cpu().numpy(), index.cpu().numpy()
+            hits = (answers.iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN).any(dim=1)
+            return (
+                low_res.float().cpu().numpy(),
+                answers.iou[keep].float().cpu().numpy(),
+                index.cpu().numpy(),
+                hits.cpu().numpy(),
+            )
 
     def _survivors(
         self,

@@ -3,6 +3,7 @@
 import copy
 import json
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from pycocotools import mask as coco_mask
 
 from engine.errors import EngineError, ImageError
 from engine.generate.crops import Crop
-from engine.generate.generator import Candidate, MaskGenerator, clean_candidate
+from engine.generate.generator import HIT_MARGIN, Candidate, MaskGenerator, clean_candidate
+from engine.generate.grid import beside, every_second
 from engine.generate.settings import GeneratorSettings
 from engine.masks import components, metrics, rle
 
@@ -77,8 +79,9 @@ def test_records_are_consistent_and_plain(sure, coffee):
         }
 
 
-def test_the_batch_size_changes_nothing(sure, coffee):
-    by_batch = [MaskGenerator(sure, few(points_per_batch=size)).generate(coffee) for size in (4, 25)]
+@pytest.mark.parametrize("changes", [{}, {"coarse_first": True}])
+def test_the_batch_size_changes_nothing(sure, coffee, changes):
+    by_batch = [MaskGenerator(sure, few(**changes, points_per_batch=size)).generate(coffee) for size in (4, 25)]
     masks = [[record["segmentation"] for record in records] for records in by_batch]
     overlap = metrics.pairwise_rle_iou(*masks)
     assert (overlap.max(axis=1) > 0.99).all()
@@ -180,6 +183,41 @@ def test_crops_are_searched_too_and_nothing_is_cut_at_their_edges(sure, coffee):
             (top + down, y + height, 400),
         ):
             assert abs(near - at) > 20 or abs(near - border) <= 20
+
+
+def test_coarse_first_asks_only_beside_points_that_pass(sure, coffee):
+    """With no filter but predicted IoU, the masks of a full run say which points pass. One point at a time, so that
+    numbers do not depend on which points share a batch.
+    """
+    settings = few(
+        points_per_side=9, points_per_batch=1, pred_iou_thresh=0.97, stability_score_thresh=0.0, box_nms_thresh=1.0,
+        max_mask_fraction=None, min_mask_region_area=0,
+    )  # fmt: skip
+    lower = replace(settings, pred_iou_thresh=settings.pred_iou_thresh - HIT_MARGIN)
+    full, nearly = (MaskGenerator(sure, each).generate(coffee) for each in (settings, lower))
+    hits = np.zeros((9, 9), dtype=bool)
+    for record in nearly:
+        hits[cell_of(record)] = True
+    asked = every_second(9) | beside(hits & every_second(9))
+    expected = [record for record in full if asked[cell_of(record)]]
+    assert 0 < len(expected) < len(full)
+    assert MaskGenerator(sure, replace(settings, coarse_first=True)).generate(coffee) == expected
+
+
+def cell_of(record):
+    ((x, y),) = record["point_coords"]
+    return int(y / 400 * 9), int(x / 600 * 9)
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+def test_points_that_are_left_out_count_as_done(sure, coffee, layers):
+    settings = few(points_per_side=9, pred_iou_thresh=0.97, crop_n_layers=layers, coarse_first=True)
+    steps = []
+    records = MaskGenerator(sure, settings).generate(coffee, lambda done, total: steps.append((done, total)))
+    points = 81 * (1 + 4 * layers)
+    assert steps[-1] == (points, points)
+    assert steps == sorted(set(steps))
+    assert len({tuple(record["crop_box"]) for record in records}) > layers
 
 
 def test_the_papers_pipeline_on_fewer_points(sure, coffee):

@@ -3,11 +3,12 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.generate.crops import crop_windows
-from engine.generate.grid import point_grid
+from engine.generate.grid import beside, every_second, point_grid
 
 
 def test_points_stand_in_the_middle_of_their_cells_x_fastest():
@@ -50,3 +51,17 @@ def test_each_layer_covers_the_image_with_windows_that_overlap(size, num_layers,
             assert all(
                 before[1] - after[0] == overlap for before, after in pairwise(sides) if after[1] < size[1 - start]
             )
+
+
+@pytest.mark.parametrize("side", [1, 2, 5, 8, 32])
+def test_every_point_is_beside_one_of_every_second(side):
+    chosen = every_second(side)
+    assert beside(chosen).all()
+    assert chosen.sum() == max(1, side // 2) ** 2
+
+
+def test_beside_is_one_step_in_any_direction_and_not_around_the_edge():
+    chosen = np.zeros((4, 5), dtype=bool)
+    chosen[0, 0] = chosen[2, 3] = True
+    expected = [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 1, 1, 1], [0, 0, 1, 1, 1]]
+    assert beside(chosen).astype(int).tolist() == expected

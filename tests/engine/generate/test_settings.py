@@ -39,6 +39,8 @@ def test_stability_is_in_probabilities_unless_told():
 def test_a_change_takes_what_depends_on_it_along():
     assert GeneratorSettings.preset("sam-paper", crop_n_layers=0).crop_nms_thresh is None
     assert GeneratorSettings.preset("sam-paper", min_mask_region_area=0).keep_largest is None
+    assert GeneratorSettings.preset("fast").coarse_first
+    assert not GeneratorSettings.preset("fast", points_per_side=1).coarse_first
     assert GeneratorSettings(crop_n_layers=1).crop_nms_thresh == 0.7
 
 
@@ -55,6 +57,8 @@ def test_a_change_takes_what_depends_on_it_along():
         ({"points_per_side": 4.0}, "whole number"),
         ({"points_per_side": True}, "whole number"),
         ({"points_per_side": None}, "whole number"),
+        ({"coarse_first": True, "points_per_side": 1}, "coarse_first has no effect on a single point"),
+        ({"coarse_first": 1}, "true or false"),
         ({"pred_iou_thresh": "0.9"}, "a number"),
         ({"pred_iou_thresh": math.nan}, "a number"),
         ({"pred_iou_thresh": 88.0}, "between 0 and 1"),
