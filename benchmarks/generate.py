@@ -31,10 +31,11 @@ def main() -> None:
     parser.add_argument("--pred-iou-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--stability-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--presets", nargs="*", default=["fast"], help="presets of ours to measure as well")
+    parser.add_argument("--long-side", type=int, help="enlarge the photographs to this many pixels")
     parser.add_argument("--memory", type=int, nargs="*", default=[32, 64], help="grids whose memory to measure")
     args = parser.parse_args()
     model = engine.load("default", pick_device(args.device))
-    images = photographs()
+    images = photographs(args.long_side)
     usual = GeneratorSettings.for_model(model.config)
     same = {
         "points_per_side": args.points_per_side,
@@ -85,7 +86,8 @@ def main() -> None:
             row["alike among ours"] = share_found(found[name], found["ours"], ALIKE)
         rows.append(row)
     bars = f"predicted IoU {same['pred_iou_thresh']}, stability {same['stability_score_thresh']}"
-    notes = [f"{len(images)} photographs; {bars}"]
+    sizes = ", ".join(f"{image.shape[1]} x {image.shape[0]}" for image in images)
+    notes = [f"{len(images)} photographs ({sizes} px); {bars}"]
     for side in args.memory:
         # A process each: a peak is the whole process's, and never comes down again.
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh:

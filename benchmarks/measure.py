@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import skimage.data
 import torch
@@ -63,10 +64,19 @@ def photograph() -> NDArray[np.uint8]:
     return image
 
 
-def photographs() -> list[NDArray[np.uint8]]:
-    """Four photographs, uint8 RGB: a cup of coffee, an astronaut, a cat, a rocket; 451 x 300 to 640 x 427 px."""
+def photographs(long_side: int | None = None) -> list[NDArray[np.uint8]]:
+    """Four photographs, uint8 RGB: a cup of coffee, an astronaut, a cat, a rocket; 451 x 300 to 640 x 427 px, or
+    enlarged to `long_side`.
+    """
     data = skimage.data
-    return [photograph(), data.astronaut(), data.cat(), data.rocket()]  # type: ignore[no-untyped-call]
+    images = [photograph(), data.astronaut(), data.cat(), data.rocket()]  # type: ignore[no-untyped-call]
+    if long_side is None:
+        return images
+    scales = [long_side / max(image.shape[:2]) for image in images]
+    return [
+        cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+        for image, scale in zip(images, scales, strict=True)
+    ]
 
 
 def machine() -> dict[str, Any]:

@@ -39,7 +39,8 @@ from engine.model.mask_decoder import Answers, ImageFeatures, MaskDecoder
 from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
 
-BATCH_ON_CPU, BATCH_ON_GPU = 32, 64
+BATCH_ON_GPU = 64
+CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the packaged model, 4 of a released size
 DRAWN_ON_CPU = 8  # prompts whose masks are drawn at once: drawing takes most of the memory, and no longer in parts
 SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
 HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking; the screen lets all such points pass
@@ -234,8 +235,9 @@ class MaskGenerator:
 
         `look` tells which points of a batch are promising, `work` does to those what this does to all.
         """
-        device = self.model.device
-        step = self.settings.points_per_batch or (BATCH_ON_CPU if device.type == "cpu" else BATCH_ON_GPU)
+        device, config = self.model.device, self.model.config
+        best = max(1, CELLS_ON_CPU // (config.grid**2 * config.prompt_dim)) if device.type == "cpu" else BATCH_ON_GPU
+        step = self.settings.points_per_batch or best
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
         count = -(-len(points) // step)
         promising = np.empty(len(points), dtype=np.bool_)

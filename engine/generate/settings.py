@@ -29,7 +29,7 @@ class GeneratorSettings:
     Args:
         points_per_side: the grid has points_per_side^2 points on the whole image.
         points_per_batch: points decoded at once by each thread; memory grows with it, results do not change. None is
-            the device's best: 64 on a GPU, 32 on a CPU.
+            the best for device and model: 64 on a GPU; on a CPU 32, or 4 for a model of a released size.
         coarse_first: ask every second point in both directions first, and of the others only those next to one that
             had an answer of about pred_iou_thresh or more: half the time for nine masks in ten.
         pred_iou_thresh: keep masks whose predicted IoU is above this.

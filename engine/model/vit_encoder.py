@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ViTEncoder"]
 
-CPU_ROWS = 128  # queries of one head whose logits to 4096 keys fit a core's cache
+CPU_ROWS = 256  # queries of one head whose logits to 4096 keys fit the caches; a window's 196 stay together
 
 
 class ViTEncoder(nn.Module):
@@ -139,7 +139,7 @@ class Attention(nn.Module):
 def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Attention of (B, heads, L, d) with what `rows` and `columns` (B, heads, L, side) add to the logits.
 
-    A hundred queries of one head at a time, so that their logits stay in the processor's cache: written out for
+    A few hundred queries of one head at a time, so that their logits stay in the processor's cache: written out for
     all of them they are hundreds of megabytes, several times over.
     """
     length, side = q.shape[2], rows.shape[3]
