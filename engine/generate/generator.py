@@ -15,8 +15,9 @@ On a CPU, batches are worked on side by side, one thread each: the pieces of a b
 share them would mostly wait for each other.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypedDict, TypeVar
@@ -241,18 +242,20 @@ class MaskGenerator:
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
         count = -(-len(points) // step)
         promising = np.empty(len(points), dtype=np.bool_)
-        for start, passed in enumerate(_side_by_side(look, [points[start::count] for start in range(count)], device)):
-            promising[start::count] = passed
-            counter.add(int(np.count_nonzero(~passed)))
+        # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
+        with closing(_side_by_side(look, [points[start::count] for start in range(count)], device)) as looks:
+            for start, passed in enumerate(looks):
+                promising[start::count] = passed
+                counter.add(int(np.count_nonzero(~passed)))
         chosen = np.flatnonzero(promising)
         batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
-        results = _side_by_side(work, [points[batch] for batch in batches], device)
         found: list[Candidate] = []
         hits = np.zeros(len(points), dtype=np.bool_)
-        for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
-            found += survivors
-            hits[batch] = hits_of_batch
-            counter.add(len(batch))
+        with closing(_side_by_side(work, [points[batch] for batch in batches], device)) as results:
+            for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
+                found += survivors
+                hits[batch] = hits_of_batch
+                counter.add(len(batch))
         return found, hits
 
     def _point_tokens(self, points: npt.NDArray[np.float32]) -> torch.Tensor:
@@ -362,7 +365,9 @@ class MaskGenerator:
         return _suppress(cleaned, np.array(untouched), thresh)
 
 
-def _side_by_side(work: Callable[[Points], T], batches: Sequence[Points], device: torch.device) -> Iterator[T]:
+def _side_by_side(
+    work: Callable[[Points], T], batches: Sequence[Points], device: torch.device
+) -> Generator[T, None, None]:
     """What `work` makes of each batch, in order; on a CPU by as many threads as torch would use."""
     threads = min(torch.get_num_threads(), len(batches))
     if device.type != "cpu" or threads <= 1:

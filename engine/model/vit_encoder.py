@@ -142,19 +142,20 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Ten
     A few hundred queries of one head at a time, so that their logits stay in the processor's cache: written out for
     all of them they are hundreds of megabytes, several times over.
     """
-    length, side = q.shape[2], rows.shape[3]
-    out = torch.empty_like(v)
-    q = q * q.shape[3] ** -0.5
-    for image in range(q.shape[0]):
-        for head in range(q.shape[1]):
-            keys, values = k[image, head].t(), v[image, head]
-            for part in (slice(start, start + CPU_ROWS) for start in range(0, length, CPU_ROWS)):
-                logits = q[image, head, part] @ keys
-                grid = logits.view(-1, side, side)
-                grid += rows[image, head, part, :, None]
-                grid += columns[image, head, part, None]
-                out[image, head, part] = logits.softmax(dim=-1) @ values
-    return out
+    side = rows.shape[3]
+    by_head = zip(*(x.flatten(0, 1).unbind() for x in (q * q.shape[3] ** -0.5, k, v, rows, columns)), strict=True)
+    heads = []
+    for queries, keys, values, row, column in by_head:
+        parts = zip(*(x.split(CPU_ROWS) for x in (queries, row, column)), strict=True)
+        answers = []
+        for part, by_row, by_column in parts:
+            logits = part @ keys.t()
+            grid = logits.view(-1, side, side)
+            grid += by_row[:, :, None]
+            grid += by_column[:, None]
+            answers.append(logits.softmax(dim=-1) @ values)
+        heads.append(torch.cat(answers))
+    return torch.stack(heads).view_as(q)
 
 
 def partition_windows(x: Tensor, window: int, padding: Tensor) -> tuple[Tensor, tuple[int, int]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.model.sam import Sam
     from engine.train.loop import TrainSettings
 
-FORMAT = 1
+FORMAT = 2  # 1 drew its prompts by other random numbers
 # What may change between two starts of one run without making it another run.
 ADJUSTABLE = ("minutes", "phases", "shards", "accumulate", "loaders", "checkpoint_every_s")
 

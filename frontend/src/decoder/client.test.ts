@@ -100,12 +100,13 @@ test("a failure reaches the caller with its code, and the next request runs", as
 test("the worker is replaced when its memory has doubled, between images only", async () => {
   const { client, workers } = setUp();
   for (const [id, heapBytes, expected] of [
-    ["a", 100, 1],
-    ["b", 200, 1],
-    ["c", 201, 1],
-    ["c", 201, 1],
-    ["d", 100, 2],
-    ["e", 200, 2],
+    ["a", 40, 1],
+    ["b", 100, 1],
+    ["c", 200, 1],
+    ["d", 201, 1],
+    ["d", 201, 1],
+    ["e", 40, 2],
+    ["f", 100, 2],
   ] as const) {
     const ready = client.prepare(model, image(id));
     const worker = workers.at(-1) as HandWorker;

@@ -10,7 +10,7 @@ type Answer = Exclude<Response, { kind: "failed" }>;
 type Waiting = { resolve(answer: Answer): void; reject(error: DecoderError): void };
 type Work = { model: ModelRef; image: ImageRef; body: DecodeBody };
 type Pending = { work: Work; resolve(result: DecodeResult): void; reject(error: DecoderError): void };
-/** The memory of a worker that has all it needs is what its first image took; a model more may double it, a leak will. */
+/** A worker has all the memory it needs when its second image is ready, the first having had its clicks; a leak doubles it. */
 const GROWTH = 2;
 
 type Message = Request extends infer R ? (R extends Request ? Omit<R, "id"> : never) : never;
@@ -36,7 +36,8 @@ export class DecoderClient {
   private queued: Pending | null = null;
   private readonly seen = new Set<string>();
   private current: string | null = null;
-  private firstHeapBytes = 0;
+  private prepared = 0;
+  private usualHeapBytes = Infinity;
   runtime: Runtime | null = null;
 
   constructor(
@@ -58,7 +59,8 @@ export class DecoderClient {
     const answer = await this.send({ kind: "prepare", model, image });
     if (answer.kind !== "prepared") throw asDecoderError(new Error("unexpected answer"));
     this.runtime = answer.runtime;
-    this.firstHeapBytes ||= answer.runtime.heapBytes;
+    this.prepared += 1;
+    if (this.prepared === 2) this.usualHeapBytes = answer.runtime.heapBytes;
     return answer.ms;
   }
 
@@ -131,14 +133,15 @@ export class DecoderClient {
   }
 
   private isDue(): boolean {
-    return this.seen.size >= this.imagesPerWorker || (this.runtime?.heapBytes ?? 0) > GROWTH * this.firstHeapBytes;
+    return this.seen.size >= this.imagesPerWorker || (this.runtime?.heapBytes ?? 0) > GROWTH * this.usualHeapBytes;
   }
 
   private stop(reason: DecoderError): void {
     this.worker?.terminate();
     this.worker = null;
     this.seen.clear();
-    this.firstHeapBytes = 0;
+    this.prepared = 0;
+    this.usualHeapBytes = Infinity;
     this.runtime = null;
     const waiting = [...this.waiting.values()];
     this.waiting.clear();

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 import tracemalloc
 from dataclasses import replace
 
@@ -307,3 +308,19 @@ def test_sa_1bs_hundred_pixels():
     assert ring.sum() == 81
     for preset, changes in (("sam-paper", {}), ("reference", released)):
         assert np.array_equal(cleaned(ring, preset, **changes), filled)
+
+
+def test_a_cancelled_image_leaves_no_work_behind(sure, coffee, monkeypatch):
+    """Even while the error that cancelled it is still held, with the generator's frames in its traceback."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    done = []
+
+    def cancel(count, total):
+        done.append((count, total))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as cancelled:
+        MaskGenerator(sure, few(points_per_batch=1)).generate(coffee, cancel)
+    assert cancelled.traceback
+    assert len(done) == 1
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("points")]
