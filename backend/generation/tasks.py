@@ -25,7 +25,8 @@ from backend.registry import service as registry
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from backend.registry.tasks import loaded_model, read_rgb
 from engine.errors import EngineError
-from engine.generate.generator import MaskGenerator, MaskRecord
+from engine.generate.candidate import MaskRecord
+from engine.generate.generator import MaskGenerator
 from engine.generate.proposals import propose
 from engine.generate.settings import GeneratorSettings
 from engine.model.sam import Sam

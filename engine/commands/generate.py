@@ -19,8 +19,9 @@ from engine.generate.settings import PRESETS, GeneratorSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engine.generate.candidate import MaskRecord
     from engine.generate.folder import Outcome, Plan
-    from engine.generate.generator import MaskGenerator, MaskRecord
+    from engine.generate.generator import MaskGenerator
 
 SOME_FAILED, STOPPED = 1, 130
 # SA-1B numbers masks across all images: each image has its own range (40 bits of image id, 13 of mask).

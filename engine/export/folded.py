@@ -35,6 +35,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.model.mask_decoder import per_cell, rows_of_pixels
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -217,7 +219,6 @@ class FoldedDecoder(nn.Module):
     def _draw(self, tokens: Tensor, cells: _Cells, children: Tensor) -> Tensor:
         """(M, C) mask tokens, and what `prepare` knows of each cell's children -> logits (1, M, 4G, 4G)."""
         decoder = self.decoder
-        grid, count = decoder.grid, decoder.num_mask_tokens
         norm, second = (
             cast("LayerNorm2d", decoder.output_upscaling[1]),
             cast("nn.ConvTranspose2d", decoder.output_upscaling[3]),
@@ -230,19 +231,16 @@ class FoldedDecoder(nn.Module):
         # Centred already, by its weights. Written out because runtimes know this form and are many times as fast at it.
         x = x / torch.sqrt((x**2).mean(dim=-1, keepdim=True) + norm.eps) * norm.weight
         x = functional.gelu(x + norm.bias)
-        x = functional.gelu(x @ _per_cell(second.weight) + torch.cat([cast("Tensor", second.bias)] * 4))
+        x = functional.gelu(x @ per_cell(second.weight) + torch.cat([cast("Tensor", second.bias)] * 4))
         mlps = decoder.output_hypernetworks_mlps
         kernels = torch.cat([mlp(tokens[index : index + 1]) for index, mlp in enumerate(mlps)])
         masks = kernels @ x.reshape(-1, second.out_channels).t()
-        # (rows of cells, columns of cells, y and x of the first upscaling, y and x of the second) -> rows of pixels.
-        masks = masks.reshape(count * grid, grid, 2, 2, 4).transpose(1, 2)
-        masks = masks.reshape(count * grid * 2, grid * 2, 2, 2).transpose(1, 2)
-        return masks.reshape(1, count, 4 * grid, 4 * grid)
+        return rows_of_pixels(masks, decoder.grid)[None]
 
     def _first_upscaling(self) -> tuple[Tensor, Tensor]:
         """(C, 4 * C') and (1, 4 * C'): from a cell to its four children, each centred over its channels."""
         layer = cast("nn.ConvTranspose2d", self.decoder.output_upscaling[0])
-        weight = _per_cell(layer.weight).reshape(-1, 4, layer.out_channels)
+        weight = per_cell(layer.weight).reshape(-1, 4, layer.out_channels)
         bias = cast("Tensor", layer.bias)
         return _centred(weight).flatten(1), torch.cat([_centred(bias)] * 4)[None]
 
@@ -279,8 +277,3 @@ def _normed(cells: _Cells, squares: Tensor, dots: Tensor, norm: nn.LayerNorm) ->
 
 def _centred(x: Tensor) -> Tensor:
     return x - x.mean(dim=-1, keepdim=True)
-
-
-def _per_cell(weight: Tensor) -> Tensor:
-    """Weights of a 2x2 transposed convolution of stride 2 -> (C, 4 * C'), the matrix from a cell to its children."""
-    return weight.permute(0, 2, 3, 1).flatten(1)

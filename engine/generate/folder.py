@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from engine.errors import EngineError
-from engine.generate.generator import MaskGenerator, MaskRecord, Progress
+from engine.generate.candidate import MaskRecord
+from engine.generate.generator import MaskGenerator, Progress
 from engine.generate.images import find_images, read_image
 
 # (output path, image path, (h, w), records): writes one image's file, whole or not at all.

@@ -4,91 +4,37 @@ Memory stays flat however many points there are: of each batch of answers, only 
 the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
 becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers.
 
-Where the device is faster in bfloat16, points are screened in it first: those whose predicted IoU stays well below the
-bar are done with, the others are answered again in float32. So the masks are those of float32 alone.
-
 With `coarse_first`, a quarter of the grid is asked before the rest, of which only the neighbours of points that pass
 follow: predicted IoU changes little from one point to the next. To leave out points that a mask found already covers,
 as TinySAM does, was measured too: few are covered, and in many of those masks lie others (docs/log.md, 2026-11-22).
-
-On a CPU, batches are worked on side by side, one thread each: the pieces of a batch are so small that threads which
-share them would mostly wait for each other.
 """
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import TypedDict, TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from engine.errors import EngineError, ImageError
+from engine.generate.asking import BATCH_ON_GPU, BoolArray, Points, Screen, batch_size, side_by_side
+from engine.generate.candidate import Candidate, MaskRecord, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
 from engine.generate.grid import beside, every_second, point_grid
 from engine.generate.settings import GeneratorSettings
 from engine.generate.upsample import Logits, Upsampler, one_thread
 from engine.geometry import MASK_LOGIT_THRESH, Frame
-from engine.masks import boxes, components, nms, stability
+from engine.masks import boxes, nms, stability
 from engine.masks import rle as rle_ops
-from engine.masks.rle import Rle
-from engine.model.device import fast_dtype
-from engine.model.mask_decoder import Answers, ImageFeatures, MaskDecoder
+from engine.model.mask_decoder import Answers, ImageFeatures
 from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
 
-BATCH_ON_GPU = 64
-CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the packaged model, 4 of a released size
 DRAWN_ON_CPU = 8  # prompts whose masks are drawn at once: drawing takes most of the memory, and no longer in parts
-SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
 HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking; the screen lets all such points pass
-SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
 
 Progress = Callable[[int, int], None]
-Points = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-T = TypeVar("T")
-Box = tuple[int, int, int, int]
-
-
-class MaskRecord(TypedDict):
-    """One generated mask, in the image frame and in SA-1B's conventions."""
-
-    segmentation: Rle
-    area: int
-    bbox: list[int]
-    predicted_iou: float
-    stability_score: float
-    point_coords: list[list[float]]
-    crop_box: list[int]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A mask on its way through the filters; everything is in the image frame, `box` is xyxy inclusive."""
-
-    rle: Rle
-    area: int
-    box: Box
-    predicted_iou: float
-    stability: float
-    point: tuple[float, float]
-    crop: Crop
-
-    def record(self) -> MaskRecord:
-        """As it leaves the generator."""
-        return {
-            "segmentation": self.rle,
-            "area": self.area,
-            "bbox": boxes.xywh(self.box),
-            "predicted_iou": self.predicted_iou,
-            "stability_score": self.stability,
-            "point_coords": [list(self.point)],
-            "crop_box": self.crop.xywh,
-        }
 
 
 @dataclass
@@ -105,27 +51,6 @@ class _Counter:
         self.done += count
         if self.report is not None:
             self.report(self.done, self.total)
-
-
-class _Screen:
-    """Tells, in a lower precision, which points of an image are worth an exact answer, as long as that saves work."""
-
-    def __init__(self, features: ImageFeatures, dtype: torch.dtype, bar: float) -> None:
-        self._features = None if dtype == features.cells.dtype else features.to(dtype)
-        self._bar = bar - SCREEN_MARGIN
-        self._seen = self._passed = 0
-
-    def promising(self, decoder: MaskDecoder, sparse: torch.Tensor) -> BoolArray:
-        """(N, T, C) prompts -> (N,). Answers that are not finite pass: the exact answer will report them."""
-        count = len(sparse)
-        if self._features is None or self._passed > SCREEN_PAYS_BELOW * max(self._seen, BATCH_ON_GPU):
-            return np.ones(count, dtype=np.bool_)
-        with torch.inference_mode():
-            hopeless = (decoder.answer(self._features, sparse).iou[:, 1:] <= self._bar).all(dim=1)
-        passed: BoolArray = ~hopeless.cpu().numpy()
-        self._seen += count
-        self._passed += int(np.count_nonzero(passed))
-        return passed
 
 
 class MaskGenerator:
@@ -181,18 +106,10 @@ class MaskGenerator:
         """
         if self.settings.crop_n_layers:
             raise EngineError("Crops need the image's pixels. Use generate(image), or settings with crop_n_layers=0.")
-        config = self.model.config
-        tensor = torch.as_tensor(embedding, dtype=torch.float32, device=self.model.device)
-        tensor = tensor[None] if tensor.ndim == 3 else tensor
-        expected = (1, config.prompt_dim, config.grid, config.grid)
-        if tuple(tensor.shape) != expected:
-            raise EngineError(
-                f"The embedding of {name} has shape {tuple(embedding.shape)}, this model needs {expected[1:]}. "
-                "It was made by another model; embed the image again."
-            )
+        values = self.model.check_embedding(embedding, name)
         height, width = original_size
         counter = _Counter(self.settings.points_per_side**2, progress)
-        found = self._in_crop(tensor, Crop((0, 0, width, height), 0), original_size, counter, name)
+        found = self._in_crop(values, Crop((0, 0, width, height), 0), original_size, counter, name)
         return [candidate.record() for candidate in self._finish(found, crops=False)]
 
     def _in_crop(
@@ -204,7 +121,7 @@ class MaskGenerator:
         upsampler = Upsampler(frame, settings.logit_offset)
         with torch.inference_mode():
             features = self.model.prepare(embedding)
-        screen = _Screen(features, fast_dtype(self.model.device), settings.pred_iou_thresh)
+        screen = Screen(features, settings.pred_iou_thresh)
 
         def look(batch: Points) -> BoolArray:
             return screen.promising(self.model.mask_decoder, self._point_tokens(frame.points_to_model(batch)))
@@ -223,7 +140,7 @@ class MaskGenerator:
         second = beside(hits) & ~first
         counter.add(int(np.count_nonzero(~first & ~second)))
         found += self._ask(points[second], look, work, counter)[0]
-        return _suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+        return suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
 
     def _ask(
         self,
@@ -236,14 +153,13 @@ class MaskGenerator:
 
         `look` tells which points of a batch are promising, `work` does to those what this does to all.
         """
-        device, config = self.model.device, self.model.config
-        best = max(1, CELLS_ON_CPU // (config.grid**2 * config.prompt_dim)) if device.type == "cpu" else BATCH_ON_GPU
-        step = self.settings.points_per_batch or best
+        device = self.model.device
+        step = self.settings.points_per_batch or batch_size(self.model)
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
         count = -(-len(points) // step)
         promising = np.empty(len(points), dtype=np.bool_)
         # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
-        with closing(_side_by_side(look, [points[start::count] for start in range(count)], device)) as looks:
+        with closing(side_by_side(look, [points[start::count] for start in range(count)], device)) as looks:
             for start, passed in enumerate(looks):
                 promising[start::count] = passed
                 counter.add(int(np.count_nonzero(~passed)))
@@ -251,7 +167,7 @@ class MaskGenerator:
         batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
         found: list[Candidate] = []
         hits = np.zeros(len(points), dtype=np.bool_)
-        with closing(_side_by_side(work, [points[batch] for batch in batches], device)) as results:
+        with closing(side_by_side(work, [points[batch] for batch in batches], device)) as results:
             for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
                 found += survivors
                 hits[batch] = hits_of_batch
@@ -343,7 +259,7 @@ class MaskGenerator:
         settings = self.settings
         if crops and settings.crop_nms_thresh is not None:
             zoom = [1 / (candidate.crop.size[0] * candidate.crop.size[1]) for candidate in found]
-            found = _suppress(found, np.array(zoom), settings.crop_nms_thresh)
+            found = suppress(found, np.array(zoom), settings.crop_nms_thresh)
         if settings.min_mask_region_area:
             found = self._without_small_regions(found)
         if settings.mask_nms_thresh is not None:
@@ -362,41 +278,4 @@ class MaskGenerator:
                 cleaned.append(better)
                 untouched.append(float(better is candidate))
         thresh = max(settings.box_nms_thresh, settings.crop_nms_thresh or 0)
-        return _suppress(cleaned, np.array(untouched), thresh)
-
-
-def _side_by_side(
-    work: Callable[[Points], T], batches: Sequence[Points], device: torch.device
-) -> Generator[T, None, None]:
-    """What `work` makes of each batch, in order; on a CPU by as many threads as torch would use."""
-    threads = min(torch.get_num_threads(), len(batches))
-    if device.type != "cpu" or threads <= 1:
-        yield from map(work, batches)
-        return
-    with (
-        one_thread(),
-        ThreadPoolExecutor(threads, "points", initializer=partial(torch.set_num_threads, 1)) as pool,
-    ):
-        yield from pool.map(work, batches)
-
-
-def clean_candidate(candidate: Candidate, area: int, *, keep_largest: bool) -> Candidate | None:
-    """The candidate without holes and islands below `area` pixels: itself if it has none, None if nothing is left."""
-    height, width = candidate.rle["size"]
-    x0, y0, x1, y1 = candidate.box
-    # A margin of `area` pixels: background that leaves the window is at least that large, so it is never a hole.
-    left, top = max(0, x0 - area), max(0, y0 - area)
-    right, bottom = min(width, x1 + 1 + area), min(height, y1 + 1 + area)
-    window = rle_ops.decode(candidate.rle)[top:bottom, left:right]
-    mask, changed = components.clean(window, area, keep_largest=keep_largest)
-    if not changed:
-        return candidate
-    if not mask.any():
-        return None
-    rle = rle_ops.encode_window(mask, (left, top), (height, width))
-    return replace(candidate, rle=rle, area=rle_ops.area(rle), box=rle_ops.box_xyxy(rle))
-
-
-def _suppress(found: Sequence[Candidate], scores: npt.NDArray[np.float64], thresh: float) -> list[Candidate]:
-    corners = np.array([candidate.box for candidate in found], dtype=np.float64).reshape(-1, 4)
-    return [found[index] for index in nms.box_nms(corners, scores, thresh)]
+        return suppress(cleaned, np.array(untouched), thresh)

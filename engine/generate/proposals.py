@@ -12,7 +12,8 @@ import numpy.typing as npt
 import torch
 
 from engine.errors import EngineError
-from engine.generate.generator import MaskGenerator, MaskRecord
+from engine.generate.candidate import MaskRecord
+from engine.generate.generator import MaskGenerator
 from engine.generate.settings import GeneratorSettings
 from engine.masks import metrics
 from engine.masks import rle as rle_ops

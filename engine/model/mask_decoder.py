@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.model.config import ModelConfig
     from engine.model.prompt_encoder import MaskPrompt
 
-__all__ = ["Answers", "ImageFeatures", "MaskDecoder"]
+__all__ = ["Answers", "ImageFeatures", "MaskDecoder", "per_cell", "rows_of_pixels"]
 
 
 class ImageFeatures(NamedTuple):
@@ -151,12 +151,8 @@ class MaskDecoder(nn.Module):
         x = functional.gelu(CellNorm.forward(norm, x))
         x = functional.gelu(_upscale(x, second))
         cells = kernels.to(x.dtype) @ x.flatten(1, -2).transpose(1, 2)
-        count, masks, grid = kernels.shape[0], self.num_mask_tokens, self.grid
-        # (rows of cells, columns of cells, y and x of the first upscaling, y and x of the second). The innermost pair
-        # stays together as long as it can: a copy that moves single numbers is several times as slow.
-        cells = cells.reshape(count * masks * grid, grid, 2, 2, 4).transpose(1, 2)
-        cells = cells.reshape(count * masks * grid * 2, grid * 2, 2, 2).transpose(1, 2)
-        return cells.reshape(count, masks, 4 * grid, 4 * grid)
+        masks = rows_of_pixels(cells, self.grid)
+        return masks.reshape(-1, self.num_mask_tokens, *masks.shape[1:])
 
 
 def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -164,9 +160,26 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return functional.linear(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
+def rows_of_pixels(masks: Tensor, grid: int) -> Tensor:
+    """Masks cell by cell -> pixel by pixel, (K, 4G, 4G).
+
+    Args:
+        masks: (K, 16 * G*G) or any shape of these numbers in this order: rows of cells, columns of cells, y and x of
+            the first upscaling, y and x of the second.
+    """
+    # The innermost pair stays together as long as it can: a copy that moves single numbers is several times as slow.
+    masks = masks.reshape(-1, grid, 2, 2, 4).transpose(1, 2)
+    masks = masks.reshape(-1, grid * 2, 2, 2).transpose(1, 2)
+    return masks.reshape(-1, 4 * grid, 4 * grid)
+
+
+def per_cell(weight: Tensor) -> Tensor:
+    """Weights of a 2x2 transposed convolution of stride 2 -> (C, 4 * C'), the matrix from a cell to its children."""
+    return weight.permute(0, 2, 3, 1).flatten(1)
+
+
 def _upscale(x: Tensor, layer: nn.ConvTranspose2d) -> Tensor:
     """(..., C) cells -> (..., 4, C') their four children, row by row."""
-    weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)
     bias = None if layer.bias is None else torch.cat([layer.bias] * 4)
-    children = _linear(x, weight, bias)
+    children = _linear(x, per_cell(layer.weight).t(), bias)
     return children.reshape(*x.shape[:-1], 4, layer.out_channels)

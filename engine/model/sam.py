@@ -25,7 +25,7 @@ from engine.model.vit_encoder import ViTEncoder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Sam", "build_model"]
 
@@ -89,6 +89,26 @@ class Sam(nn.Module):
         """(B, 3, S, S) preprocessed images -> (B, C, G, G) embeddings."""
         embedding: Tensor = self.image_encoder(batch)
         return embedding
+
+    def check_embedding(self, embedding: ArrayLike | Tensor, name: str = "the image") -> Tensor:
+        """An embedding from outside, (C, G, G) or (1, C, G, G), as this model's own: (1, C, G, G) float32.
+
+        Raises:
+            ImageError: it does not fit this model or holds NaN or infinity; the message names the image.
+        """
+        if not isinstance(embedding, Tensor):
+            embedding = torch.from_numpy(np.array(embedding, dtype=np.float32))
+        values = embedding.to(self.device, torch.float32)
+        values = values[None] if values.ndim == 3 else values
+        expected = (1, self.config.prompt_dim, self.config.grid, self.config.grid)
+        if tuple(values.shape) != expected:
+            raise ImageError(
+                f"The embedding of {name} has shape {tuple(embedding.shape)}, this model needs {expected[1:]}. "
+                "It was made by another model; embed the image again."
+            )
+        if not bool(values.isfinite().all()):
+            raise ImageError(f"The embedding of {name} holds NaN or infinity; embed the image again.")
+        return values
 
     def prepare(self, embedding: Tensor) -> ImageFeatures:
         """(B, C, G, G) embeddings -> all that the decoder can know of them before a prompt; accepted by `decode`."""

@@ -142,7 +142,7 @@ class Predictor:
                 f"Pass at least one embedding, and the original size of each; got {len(called)} embeddings and "
                 f"{len(original_sizes)} sizes."
             )
-        values = [self._checked_embedding(each, name) for each, name in zip(embeddings, called, strict=True)]
+        values = [self.model.check_embedding(each, name) for each, name in zip(embeddings, called, strict=True)]
         self._set(original_sizes, called, torch.cat(values))
 
     def reset(self) -> None:
@@ -229,23 +229,6 @@ class Predictor:
     def _set(self, original_sizes: Sequence[tuple[int, int]], names: tuple[str, ...], embedding: torch.Tensor) -> None:
         frames = tuple(Frame(size, self.model.config.image_size) for size in original_sizes)
         self._images = _Images(frames, names, embedding, self.model.prepare(embedding))
-
-    def _checked_embedding(self, embedding: Any, name: str) -> torch.Tensor:
-        """(1, C, G, G) on the model's device."""
-        config = self.model.config
-        if not isinstance(embedding, torch.Tensor):
-            embedding = torch.from_numpy(np.array(embedding, dtype=np.float32))
-        values: torch.Tensor = embedding.to(self.model.device, torch.float32)
-        values = values[None] if values.ndim == 3 else values
-        expected = (1, config.prompt_dim, config.grid, config.grid)
-        if tuple(values.shape) != expected:
-            raise ImageError(
-                f"This model needs an embedding of shape {expected[1:]}, that of {name} has {tuple(values.shape)}; "
-                "embed the image again."
-            )
-        if not bool(values.isfinite().all()):
-            raise ImageError(f"The embedding of {name} holds NaN or infinity; embed the image again.")
-        return values
 
     def _answers(self, images: _Images, questions: Sequence[_Question], batch_size: int) -> Iterator[Prediction]:
         for start in range(0, len(questions), batch_size):

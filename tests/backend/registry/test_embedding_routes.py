@@ -19,13 +19,18 @@ RunJobs = Callable[[], int]
 Activate = Callable[[uuid.UUID, ModelVersion], None]
 
 
-def test_the_embedding_is_served_for_good(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
-) -> None:
+def embedded(runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate) -> str:
+    """Where the embedding of an image is, which a worker made."""
     dataset_id, images = fill(runtime, 1)
     activate(dataset_id, model)
     run_jobs()
-    client, url = login("annotator"), f"/api/images/{images[0]}/embedding"
+    return f"/api/images/{images[0]}/embedding"
+
+
+def test_the_embedding_is_served_for_good(
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
+) -> None:
+    client, url = login("annotator"), embedded(runtime, model, run_jobs, activate)
     params = {"encoder": model.encoder_sha256}
     answer = client.get(url, params=params)
     assert answer.status_code == 200
@@ -44,10 +49,7 @@ def test_the_embedding_is_served_for_good(
 def test_an_embedding_is_compressed_for_those_who_take_it(
     runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
 ) -> None:
-    dataset_id, images = fill(runtime, 1)
-    activate(dataset_id, model)
-    run_jobs()
-    client, url = login("annotator"), f"/api/images/{images[0]}/embedding"
+    client, url = login("annotator"), embedded(runtime, model, run_jobs, activate)
     params = {"encoder": model.encoder_sha256}
     plain = client.get(url, params=params, headers={"Accept-Encoding": "br, gzip;q=0"})
     packed = client.get(url, params=params, headers={"Accept-Encoding": "br, gzip;q=0.5"})
@@ -63,14 +65,12 @@ def test_an_embedding_is_compressed_for_those_who_take_it(
 def test_an_embedding_whose_file_was_lost_is_made_again(
     runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
 ) -> None:
-    dataset_id, images = fill(runtime, 1)
-    activate(dataset_id, model)
-    run_jobs()
+    url = embedded(runtime, model, run_jobs, activate)
     with runtime.database.transaction() as session:
         key = session.scalars(select(Embedding.storage_key)).one()
     assert key is not None
     runtime.storage.delete(key)
-    client, url = login("annotator"), f"/api/images/{images[0]}/embedding"
+    client = login("annotator")
     params = {"encoder": model.encoder_sha256}
     assert client.get(url, params=params).json()["code"] == "not_ready"
     run_jobs()

@@ -16,8 +16,9 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from engine.errors import EngineError, ImageError
+from engine.generate.candidate import Candidate, clean_candidate
 from engine.generate.crops import Crop
-from engine.generate.generator import HIT_MARGIN, Candidate, MaskGenerator, clean_candidate
+from engine.generate.generator import HIT_MARGIN, MaskGenerator
 from engine.generate.grid import beside, every_second
 from engine.generate.settings import GeneratorSettings
 from engine.masks import components, metrics, rle
@@ -114,7 +115,7 @@ def test_a_model_in_training_is_refused(sure):
 def test_an_embedding_that_is_no_numbers_names_the_image(sure, bad):
     embedding = np.zeros((32, 16, 16), dtype=np.float32)
     embedding[3, 4, 5] = bad
-    with pytest.raises(EngineError, match=r"cat\.jpg are not finite"):
+    with pytest.raises(EngineError, match=r"embedding of cat\.jpg holds NaN"):
         MaskGenerator(sure, few()).generate_from_embedding(embedding, (40, 60), name="cat.jpg")
 
 

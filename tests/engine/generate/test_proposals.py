@@ -49,5 +49,5 @@ def test_a_mask_of_another_image_is_refused(sure, embedding):
 
 
 def test_answers_that_are_no_numbers_name_the_image(sure, embedding):
-    with pytest.raises(EngineError, match=r"dog\.jpg are not finite"):
+    with pytest.raises(EngineError, match=r"embedding of dog\.jpg holds NaN"):
         propose(sure, np.where(embedding > 0, np.inf, embedding), (400, 600), SETTINGS, name="dog.jpg")
