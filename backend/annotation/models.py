@@ -104,6 +104,8 @@ class Mask(TimestampMixin, Base):
     stability_score: Mapped[float | None]
     crop_box: Mapped[list[float] | None] = mapped_column(JSONB(none_as_null=True))
     edited: Mapped[bool] = mapped_column(default=False)
+    # What a proposal looked like before somebody mended it: how good proposals are is measured against it.
+    proposed_rle: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     reject_reason: Mapped[str | None]
     # 0..9999 from a hash of the id: a review sample of p % is `review_bucket < 100 * p`, the same masks every time.
     review_bucket: Mapped[int] = mapped_column(SmallInteger)

@@ -135,6 +135,8 @@ def _apply(mask: Mask, shape: rles.Rle, task: Task, user: User, write: MaskIn) -
         mask.edited = write.edited
     else:
         mask.edited = write.edited or mask.edited or reshaped
+        if reshaped and mask.proposed_rle is None:
+            mask.proposed_rle = mask.rle
     _set_shape(mask, shape)
     mask.revision = write.revision
     mask.status = MaskStatus.ACCEPTED

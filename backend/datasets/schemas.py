@@ -28,7 +28,19 @@ class PolicyOut(BaseModel):
     min_new_masks: int = Field(description="a round starts once this many final masks are new")
     max_rounds_stage1: int
     max_rounds_stage2: int
-    min_gain: float = Field(description="a round that gains less mIoU than this counts as saturation")
+    min_gain: float = Field(description="when the last two rounds both gained less mIoU than this, gains are over")
+    min_speedup: float = Field(
+        description="share by which seconds per mask must still fall from round to round, else speed is flat"
+    )
+    min_proposals_kept: float = Field(
+        description="share of recent proposals that people must keep as good as unchanged before stage 3"
+    )
+    proposal_window: int = Field(description="how many of the last proposals are looked at for that")
+    max_calibration_error: float = Field(
+        description="before stage 3, predicted IoU must be right by this much (expected calibration error)"
+    )
+    quiet_from: int = Field(description="hour (UTC) from which no round starts by itself; equal hours: never quiet")
+    quiet_until: int = Field(description="hour (UTC) at which the quiet ends")
     auto_rounds: bool
     auto_stages: bool
     frozen: bool = Field(description="nothing happens by itself while this is set")
@@ -43,6 +55,12 @@ class PolicyUpdate(BaseModel):
     max_rounds_stage1: int | None = Field(default=None, ge=0, le=1000)
     max_rounds_stage2: int | None = Field(default=None, ge=0, le=1000)
     min_gain: float | None = Field(default=None, ge=0, le=1)
+    min_speedup: float | None = Field(default=None, ge=0, le=1)
+    min_proposals_kept: float | None = Field(default=None, ge=0, le=1)
+    proposal_window: int | None = Field(default=None, ge=1, le=10_000)
+    max_calibration_error: float | None = Field(default=None, ge=0, le=1)
+    quiet_from: int | None = Field(default=None, ge=0, le=23)
+    quiet_until: int | None = Field(default=None, ge=0, le=23)
     auto_rounds: bool | None = None
     auto_stages: bool | None = None
     frozen: bool | None = None

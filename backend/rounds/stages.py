@@ -7,17 +7,20 @@ schedulers, or a scheduler and an admin, never change the same stage twice.
 import logging
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backend.annotation import effort
 from backend.core import events
+from backend.core.db import utcnow
 from backend.core.errors import Conflict, DomainError
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.rounds import service as rounds
-from backend.rounds.models import FINISHED_STATES, Round, StageChange, Trigger
+from backend.rounds.models import FINISHED_STATES, Round, RoundState, StageChange, Trigger
 from backend.rounds.policy import Figures, Policy, Verdict, round_due, stage_verdict
 from backend.rounds.schemas import StagesOut
 
@@ -29,8 +32,8 @@ def policy_of(dataset: Dataset) -> Policy:
     return Policy(**{name: dataset.policy[name] for name in Policy.__dataclass_fields__})
 
 
-def figures_of(session: Session, dataset: Dataset) -> Figures:
-    """The figures that both decisions (a round, a stage) look at."""
+def figures_of(session: Session, dataset: Dataset, now: datetime | None = None) -> Figures:
+    """The figures that both decisions (a round, a stage) look at; `now` is this moment unless told otherwise."""
     changes = history(session, dataset.id)
     entered = changes[0] if changes else None
     in_stage = select(Round).where(Round.dataset_id == dataset.id, Round.stage == dataset.stage)
@@ -39,6 +42,7 @@ def figures_of(session: Session, dataset: Dataset) -> Figures:
     finished = session.scalars(in_stage.where(Round.state.in_(FINISHED_STATES)).order_by(Round.number.desc())).all()
     last = session.scalar(select(Round).where(Round.dataset_id == dataset.id).order_by(Round.number.desc()).limit(1))
     gains = [row.gate["gain"] for row in finished if row.gate is not None and row.gate.get("gain") is not None]
+    proposals = effort.recent_proposals(session, dataset.id, policy_of(dataset).proposal_window)
     return Figures(
         stage=dataset.stage,
         masks=rounds.mask_counts(session, dataset.id)["train"],
@@ -46,9 +50,36 @@ def figures_of(session: Session, dataset: Dataset) -> Figures:
         # Any round counts, a failed one too: the same masks must not start a failing round every minute.
         masks_at_last_round=int(last.cause.get("masks", 0)) if last is not None else 0,
         rounds_in_stage=len(finished),
-        last_gain=gains[0] if gains else None,
+        gains=tuple(gains[:2]),
+        seconds_per_mask=_seconds_per_round(session, dataset.id, finished),
+        proposals_seen=proposals.seen,
+        proposals_kept=proposals.good / proposals.seen if proposals.seen else None,
+        calibration_error=_calibration_error(session, dataset.id),
         round_running=rounds.open_round(session, dataset.id) is not None,
+        hour=(now or utcnow()).hour,
     )
+
+
+def _seconds_per_round(session: Session, dataset_id: uuid.UUID, finished: Sequence[Round]) -> tuple[float | None, ...]:
+    """Seconds per drawn mask of the masks that were new to each of the stage's last two rounds, newest first."""
+    taken = session.scalars(
+        select(Round.snapshot_at)
+        .where(Round.dataset_id == dataset_id, Round.snapshot_at.is_not(None))
+        .order_by(Round.snapshot_at.desc())
+    ).all()
+    spans = dict(zip(taken, [*taken, None][1:], strict=True))
+    ends = [row.snapshot_at for row in finished if row.snapshot_at is not None][:2]
+    return tuple(effort.seconds_per_mask(session, dataset_id, spans[end], end) for end in ends)
+
+
+def _calibration_error(session: Session, dataset_id: uuid.UUID) -> float | None:
+    """The active model's, as the last round that came to a verdict measured it on held-out masks."""
+    query = select(Round).where(Round.dataset_id == dataset_id, Round.state.in_(FINISHED_STATES))
+    last = session.scalar(query.order_by(Round.number.desc()).limit(1))
+    if last is None:
+        return None
+    measured = (last.after if last.state == RoundState.activated else last.before) or {}
+    return measured.get("calibration_error")
 
 
 def history(session: Session, dataset_id: uuid.UUID) -> Sequence[StageChange]:
@@ -80,37 +111,40 @@ def change_stage(session: Session, dataset_id: uuid.UUID, stage: int, *, reason:
     return describe(session, dataset_id)
 
 
-def advance_if_ready(session: Session, dataset_id: uuid.UUID) -> StageChange | None:
+def advance_if_ready(session: Session, dataset_id: uuid.UUID, now: datetime | None = None) -> StageChange | None:
     """The policy's decision: the next stage once its gates hold.
 
     None when it is not time, or not the policy's business.
     """
     dataset = rounds.lock_dataset(session, dataset_id)
-    figures = figures_of(session, dataset)
+    figures = figures_of(session, dataset, now)
     verdict = stage_verdict(figures, policy_of(dataset))
     if not verdict.automatic or verdict.target is None:
         return None
     return _record(session, dataset, verdict.target, Trigger.auto, verdict.reason, figures, verdict, None)
 
 
-def start_round_if_due(session: Session, dataset_id: uuid.UUID) -> Round | None:
+def start_round_if_due(session: Session, dataset_id: uuid.UUID, now: datetime | None = None) -> Round | None:
     """The policy's decision: a round once enough new masks are there. None when it is not time."""
     dataset = rounds.lock_dataset(session, dataset_id)
-    figures = figures_of(session, dataset)
+    figures = figures_of(session, dataset, now)
     due, reason = round_due(figures, policy_of(dataset))
     if not due:
         return None
     return rounds.start_round(session, dataset_id, trigger=Trigger.auto, reason=reason, figures=figures.to_dict())
 
 
-def schedule(session: Session) -> None:
-    """Every dataset's policy, looked at once. A dataset that cannot start a round now does not stop the others."""
+def schedule(session: Session, now: datetime | None = None) -> None:
+    """Every dataset's policy, looked at once, as of `now` (this moment unless told otherwise).
+
+    A dataset that cannot start a round now does not stop the others.
+    """
     for dataset_id in session.scalars(select(Dataset.id).order_by(Dataset.id)).all():
         try:
             with session.begin_nested():
                 # A stage that is due comes first: rounds after it belong to the new stage.
-                if advance_if_ready(session, dataset_id) is None:
-                    start_round_if_due(session, dataset_id)
+                if advance_if_ready(session, dataset_id, now) is None:
+                    start_round_if_due(session, dataset_id, now)
         except DomainError as error:
             logger.info("the policy of dataset %s has to wait: %s", dataset_id, error.detail)
 

@@ -1961,9 +1961,39 @@ export interface components {
             max_rounds_stage2: number;
             /**
              * Min Gain
-             * @description a round that gains less mIoU than this counts as saturation
+             * @description when the last two rounds both gained less mIoU than this, gains are over
              */
             min_gain: number;
+            /**
+             * Min Speedup
+             * @description share by which seconds per mask must still fall from round to round, else speed is flat
+             */
+            min_speedup: number;
+            /**
+             * Min Proposals Kept
+             * @description share of recent proposals that people must keep as good as unchanged before stage 3
+             */
+            min_proposals_kept: number;
+            /**
+             * Proposal Window
+             * @description how many of the last proposals are looked at for that
+             */
+            proposal_window: number;
+            /**
+             * Max Calibration Error
+             * @description before stage 3, predicted IoU must be right by this much (expected calibration error)
+             */
+            max_calibration_error: number;
+            /**
+             * Quiet From
+             * @description hour (UTC) from which no round starts by itself; equal hours: never quiet
+             */
+            quiet_from: number;
+            /**
+             * Quiet Until
+             * @description hour (UTC) at which the quiet ends
+             */
+            quiet_until: number;
             /** Auto Rounds */
             auto_rounds: boolean;
             /** Auto Stages */
@@ -1987,6 +2017,18 @@ export interface components {
             max_rounds_stage2?: number | null;
             /** Min Gain */
             min_gain?: number | null;
+            /** Min Speedup */
+            min_speedup?: number | null;
+            /** Min Proposals Kept */
+            min_proposals_kept?: number | null;
+            /** Proposal Window */
+            proposal_window?: number | null;
+            /** Max Calibration Error */
+            max_calibration_error?: number | null;
+            /** Quiet From */
+            quiet_from?: number | null;
+            /** Quiet Until */
+            quiet_until?: number | null;
             /** Auto Rounds */
             auto_rounds?: boolean | null;
             /** Auto Stages */
@@ -2259,7 +2301,7 @@ export interface components {
             };
             /**
              * Before
-             * @description the parent's figures: miou_1, miou_5, box_miou, noc_85, ...
+             * @description the parent's figures: miou_1, miou_5, box_miou, noc85, ...
              */
             before: {
                 [key: string]: unknown;

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.accounts.models import User
-from backend.annotation import intake, leases, service
+from backend.annotation import effort, intake, leases, service
 from backend.annotation.models import Mask, MaskSource, MaskStatus, TaskState
 from backend.annotation.schemas import MaskIn
 from backend.core import events
@@ -116,6 +116,10 @@ def test_proposals_wait_locked_until_the_image_is_done(
     assert not kept[third.id].edited
     assert kept[third.id].prompts == [{"type": "point", "x": 45.0, "y": 5.0, "label": 1}]
     with database.transaction() as session:
+        # One thrown away, one mended to an IoU of 0.83 with what was proposed, one kept.
+        assert effort.recent_proposals(session, image.dataset_id, 10) == effort.ProposalsSeen(seen=3, good=1)
+        assert effort.recent_proposals(session, image.dataset_id, 1).seen == 1
+        assert session.get_one(Mask, second.id).proposed_rle == dict(box_rle(20, 0, 30, 10))
         assert session.get_one(Image, image.id).num_masks == 2
         assert intake.add_proposals(session, image.id, model_ids[1], [record(0)]) == 0, "the image is done"
 

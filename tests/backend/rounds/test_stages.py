@@ -16,7 +16,15 @@ from backend.rounds import service, stages
 from backend.rounds.models import Round, RoundState, StageChange
 from tests.backend.conftest import Scene, add_disc
 
-EAGER = {**DEFAULT_POLICY, "min_new_masks": 3, "max_rounds_stage1": 1, "max_rounds_stage2": 1}
+# No bar but masks and rounds.
+EAGER = {
+    **DEFAULT_POLICY,
+    "min_new_masks": 3,
+    "max_rounds_stage1": 1,
+    "max_rounds_stage2": 1,
+    "min_proposals_kept": 0.0,
+    "max_calibration_error": 1.0,
+}
 
 
 def finish_round(runtime: Runtime, dataset_id: uuid.UUID, gain: float = 0.1) -> Round:

@@ -72,8 +72,10 @@ export function SettingsForm({ dataset }: { dataset: Dataset }) {
   );
 }
 
+type NumericKey = { [K in keyof Policy]: Policy[K] extends number ? K : never }[keyof Policy];
+
 function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy: Policy) => void }) {
-  const number = (key: "min_new_masks" | "max_rounds_stage1" | "max_rounds_stage2" | "min_gain") => ({
+  const number = (key: NumericKey) => ({
     value: policy[key],
     onChange: (value: number | string) => onChange({ ...policy, [key]: Number(value) || 0 }),
   });
@@ -109,12 +111,21 @@ function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy:
         />
         <NumberInput
           label="Least gain of a round"
-          description="Held-out mIoU; below it a stage is done."
+          description="Held-out mIoU; two rounds below it add nothing more."
           min={0}
           max={1}
           step={0.005}
           decimalScale={4}
           {...number("min_gain")}
+        />
+        <NumberInput
+          label="Least speed-up of a round"
+          description="Share by which seconds per mask must still fall. A stage without gain and speed-up is done."
+          min={0}
+          max={1}
+          step={0.01}
+          decimalScale={3}
+          {...number("min_speedup")}
         />
         <NumberInput
           label="Most rounds in stage 1"
@@ -128,6 +139,48 @@ function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy:
           min={1}
           {...number("max_rounds_stage2")}
         />
+        <NumberInput
+          label="Proposals kept before stage 3"
+          description="Share of the last proposals that people left as good as unchanged; 0 asks for nothing."
+          min={0}
+          max={1}
+          step={0.05}
+          decimalScale={3}
+          {...number("min_proposals_kept")}
+        />
+        <NumberInput
+          label="Proposals looked at for that"
+          description="The last ones that people kept, mended or threw away."
+          min={1}
+          {...number("proposal_window")}
+        />
+        <NumberInput
+          label="Largest calibration error before stage 3"
+          description="How far the model's predicted IoU may be from the truth; 1 asks for nothing."
+          min={0}
+          max={1}
+          step={0.01}
+          decimalScale={3}
+          {...number("max_calibration_error")}
+        />
+        <Group grow align="flex-start" gap="xs">
+          <NumberInput
+            label="Quiet from"
+            description="Hour, UTC."
+            min={0}
+            max={23}
+            suffix=":00"
+            {...number("quiet_from")}
+          />
+          <NumberInput
+            label="until"
+            description="Equal hours: never."
+            min={0}
+            max={23}
+            suffix=":00"
+            {...number("quiet_until")}
+          />
+        </Group>
       </SimpleGrid>
     </Stack>
   );
