@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--reference-onnx", type=Path, help="a released decoder graph, for `browser`")
     parser.add_argument("--data", type=Path, help="COCO folder (instances.json, images/), for `embedding`")
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto")
+    parser.add_argument("--compile", action="store_true", help="for `encoder`: also measure it compiled")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON files")
     args = parser.parse_args()
     if args.reference is None:
@@ -40,6 +41,7 @@ def main() -> None:
         command += ["--reference-onnx", str(args.reference_onnx)] if args.reference_onnx and name == "browser" else []
         command += ["--data", str(args.data)] if name == "embedding" else []
         command += ["--device", args.device] if name in ON_A_DEVICE else []
+        command += ["--compile"] if args.compile and name == "encoder" else []
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
     if failed:

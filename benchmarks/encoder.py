@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -16,13 +17,17 @@ from engine.model.sam import Sam, build_model
 
 def main() -> None:
     parser = options(__doc__, repeats=3)
+    parser.add_argument("--compile", action="store_true", help="also measure our encoder compiled, in bfloat16")
     parser.add_argument("--model", default="vit_b", help="vit_b, vit_l, vit_h (random weights), or a checkpoint")
     args = parser.parse_args()
     device = pick_device(args.device)
     model = build_model(PRESETS[args.model]) if args.model in ("vit_b", "vit_l", "vit_h") else engine.load(args.model)
     model = model.to(device)
     small = engine.load("default", device)
-    inputs = {id(sam): sam.preprocess([photograph()]) for sam in (model, small)}
+    compiled = copy.deepcopy(model)
+    if args.compile:
+        compiled.compile_encoder()
+    inputs = {id(sam): sam.preprocess([photograph()]) for sam in (model, compiled, small)}
 
     def embed(sam: Sam, *, bf16: bool) -> torch.Tensor:
         """The photograph's embedding, float32; it was made the model's input before."""
@@ -35,6 +40,8 @@ def main() -> None:
         "ours, default, float32": lambda: embed(small, bf16=False),
         "ours, default, bfloat16": lambda: embed(small, bf16=True),
     }
+    if args.compile:
+        sides[f"ours, {args.model}, bfloat16, compiled"] = lambda: embed(compiled, bf16=True)
     rows = []
     exact = embed(model, bf16=False)
     if args.reference:
@@ -52,7 +59,7 @@ def main() -> None:
     for name, value in seconds.items():
         error = None
         if args.model in name and "released" not in name:
-            answer = embed(model, bf16="bfloat16" in name)
+            answer = embed(compiled if "compiled" in name else model, bf16="bfloat16" in name)
             error = float((answer - exact).abs().max() / exact.abs().max())
         rows.append(
             {

@@ -67,7 +67,7 @@ class RoundOut(BaseModel):
     job_id: uuid.UUID | None
     snapshot: SnapshotOut | None
     settings: dict[str, Any]
-    before: dict[str, Any] | None = Field(description="the parent's figures: miou_1, miou_5, box_miou, noc_85, ...")
+    before: dict[str, Any] | None = Field(description="the parent's figures: miou_1, miou_5, box_miou, noc85, ...")
     after: dict[str, Any] | None = Field(description="the child's figures on the same masks")
     gate: dict[str, Any] | None = Field(description="passed, reason, gain, ci_low, ci_high, num_images, num_masks, ...")
     trigger: Trigger

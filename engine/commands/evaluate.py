@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 LABELS = {
     "box_miou": "mIoU from a box",
     "noc85": "clicks to IoU 0.85 (at most 20)",
+    "noc90": "clicks to IoU 0.90 (at most 20)",
     "grabcut_box_miou": "mIoU of cv2.grabCut from the same box",
+    "calibration_error": "calibration error of the predicted IoU",
 }
 
 
@@ -26,7 +28,7 @@ def evaluate(
     data: Annotated[Path, typer.Option("--data", help="COCO folder: instances.json and images/.")],
     model: Annotated[str, typer.Option(help="Model name, .safetensors or sam_vit_*.pth file.")] = "default",
     clicks: Annotated[list[int] | None, typer.Option(help="mIoU after this many clicks; repeat for more.")] = None,
-    noc: Annotated[bool, typer.Option(help="Also count the clicks needed for IoU 0.85.")] = True,
+    noc: Annotated[bool, typer.Option(help="Also count the clicks needed for IoU 0.85 and 0.90.")] = True,
     grabcut: Annotated[bool, typer.Option("--grabcut", help="Also measure cv2.grabCut from the same boxes.")] = False,
     limit: Annotated[int | None, typer.Option(help="Use only the first images.", min=1)] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
@@ -34,6 +36,7 @@ def evaluate(
 ) -> None:
     """Measure a model by simulated clicks and boxes."""
     with fail_clearly():
+        from engine.evaluate.clicks import NOC_IOUS
         from engine.evaluate.clicks import evaluate as run_evaluation
         from engine.model.device import pick_device
         from engine.model.registry import load
@@ -48,7 +51,7 @@ def evaluate(
                 sam,
                 dataset.samples[:limit],
                 tuple(clicks or (1, 5)),
-                noc=noc,
+                noc=NOC_IOUS if noc else (),
                 grabcut=grabcut,
                 progress=progress,
             )

@@ -5,7 +5,7 @@ A thin shell over `engine.generate.folder`; torch is imported when the command r
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -27,6 +27,15 @@ SOME_FAILED, STOPPED = 1, 130
 # SA-1B numbers masks across all images: each image has its own range (40 bits of image id, 13 of mask).
 _MASKS_PER_IMAGE = 2**13
 
+
+class Loading(NamedTuple):
+    """Which model, and how it is to run."""
+
+    model: str
+    device: str
+    compile_encoder: bool
+
+
 _FOLDER = typer.Argument(
     exists=True, file_okay=False, readable=True, help="Folder of images (subfolders are left out)."
 )
@@ -42,6 +51,9 @@ def generate(
         int | None, typer.Option(help="Points per side of the grid, instead of the preset's.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
+    compile_encoder: Annotated[
+        bool, typer.Option("--compile", help="Compile the encoder first: for many images, above all on CUDA.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Do images again whose JSON is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a report as JSON on standard output.")] = False,
 ) -> None:
@@ -53,16 +65,16 @@ def generate(
     with fail_clearly():
         changes: dict[str, Any] = {} if points_per_side is None else {"points_per_side": points_per_side}
         GeneratorSettings.preset(preset, **changes)  # a wrong preset is told before anything is loaded
-        code = _generate(folder, out, model, (preset, changes), device, overwrite, as_json)
+        how = Loading(model, device, compile_encoder)
+        code = _generate(folder, out, how, (preset, changes), overwrite, as_json)
     raise typer.Exit(code)
 
 
 def _generate(
     folder: Path,
     out: Path,
-    model: str,
+    how: Loading,
     chosen: tuple[str, dict[str, Any]],
-    device: str,
     overwrite: bool,
     as_json: bool,
 ) -> int:
@@ -75,7 +87,7 @@ def _generate(
         raise EngineError(f"{out} cannot be made ({error.strerror}). Choose another folder with --out.") from error
     for refused in plan.refused:
         _say(refused.path.name, refused.error)
-    generator = _load(model, chosen, device) if plan.todo else None
+    generator = _load(how, chosen) if plan.todo else None
     done, stop = _run(generator, plan, out)
     failed = [*plan.refused, *(outcome for outcome in done if outcome.error)]
     written = [outcome for outcome in done if not outcome.error]
@@ -83,7 +95,7 @@ def _generate(
     _say("done" if stop is None else "stopped", _summary(len(written), masks, len(plan.present), len(failed)))
     if as_json:
         settings = generator.settings if generator else GeneratorSettings.preset(chosen[0], **chosen[1])
-        print_json(_report(folder, out, model, settings, plan, written, failed))
+        print_json(_report(folder, out, how.model, settings, plan, written, failed))
     if stop is not None:
         return stop
     return SOME_FAILED if failed else 0
@@ -130,12 +142,12 @@ def _write(path: Path, image: Path, size: tuple[int, int], records: "Sequence[Ma
     sa1b.write_image_json(path, meta, records, first_id=number * _MASKS_PER_IMAGE + 1)
 
 
-def _load(model: str, chosen: tuple[str, dict[str, Any]], device: str) -> "MaskGenerator":
+def _load(how: Loading, chosen: tuple[str, dict[str, Any]]) -> "MaskGenerator":
     from engine.generate.generator import MaskGenerator
     from engine.model.device import pick_device
     from engine.model.registry import load
 
-    sam = load(model, pick_device(device))
+    sam = load(how.model, pick_device(how.device), compile_encoder=how.compile_encoder)
     preset, changes = chosen
     return MaskGenerator(sam, GeneratorSettings.for_model(sam.config, preset, **changes))
 

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 BoolArray = NDArray[np.bool_]
 
 MIN_AREA = 100  # pixels; smaller masks are noise in most ground truths
-NOC_IOU = 0.85
+NOC_IOUS = (0.85, 0.9)
 NOC_CAP = 20
 PROMPTS_PER_CALL = 32
+CALIBRATION_BINS = 10
 
 
 class EvaluationSample(Protocol):
@@ -63,13 +64,14 @@ class EmbeddedSample:
 
 @dataclass
 class ImageFigures:
-    """One image's values, a list entry for each mask evaluated."""
+    """One image's values, a list entry for each mask evaluated; `num_clicks` to each of the IoUs asked for."""
 
     name: str
     iou_after: dict[int, list[float]]
     box_iou: list[float] = field(default_factory=list)
-    num_clicks: list[int] = field(default_factory=list)
+    num_clicks: dict[float, list[int]] = field(default_factory=dict)
     baseline_iou: list[float] = field(default_factory=list)
+    predicted_after: dict[int, list[float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -93,20 +95,33 @@ class ClickReport:
         """mIoU from a tight box, if it was measured."""
         return _mean_or_none([value for image in self.images for value in image.box_iou])
 
-    @property
-    def noc85(self) -> float | None:
-        """Clicks needed for IoU 0.85, counting 20 where 20 were not enough, if it was measured."""
-        return _mean_or_none([float(value) for image in self.images for value in image.num_clicks])
+    def noc(self, level: float) -> float | None:
+        """Clicks needed for IoU `level`, counting 20 where 20 were not enough, if it was measured."""
+        return _mean_or_none([float(value) for image in self.images for value in image.num_clicks.get(level, ())])
 
     @property
     def baseline_miou(self) -> float | None:
         """mIoU of grabCut from the same boxes, if it was measured."""
         return _mean_or_none([value for image in self.images for value in image.baseline_iou])
 
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error of the predicted IoU, over the answers after each number of clicks."""
+        pairs = [
+            pair
+            for image in self.images
+            for clicks in self.clicks
+            for pair in zip(image.predicted_after[clicks], image.iou_after[clicks], strict=True)
+        ]
+        return expected_calibration_error(*np.array(pairs).reshape(-1, 2).T)
+
     def figures(self) -> dict[str, float]:
-        """The means that were measured: miou_1, miou_5, ..., box_miou, noc85, grabcut_box_miou."""
+        """The means that were measured: miou_1, ..., box_miou, noc85, noc90, grabcut_box_miou, calibration_error."""
         values: dict[str, float | None] = {f"miou_{k}": self.miou(k) for k in self.clicks}
-        values |= {"box_miou": self.box_miou, "noc85": self.noc85, "grabcut_box_miou": self.baseline_miou}
+        levels = self.images[0].num_clicks if self.images else ()
+        values |= {"box_miou": self.box_miou, **{f"noc{level * 100:.0f}": self.noc(level) for level in levels}}
+        values["grabcut_box_miou"] = self.baseline_miou
+        values["calibration_error"] = self.calibration_error
         return {name: value for name, value in values.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
@@ -119,13 +134,26 @@ class ClickReport:
                 {
                     "name": image.name,
                     **{f"iou_{k}": values for k, values in image.iou_after.items()},
+                    **{f"predicted_iou_{k}": values for k, values in image.predicted_after.items()},
                     "box_iou": image.box_iou,
-                    "num_clicks": image.num_clicks,
+                    **{f"num_clicks_{level * 100:.0f}": values for level, values in image.num_clicks.items()},
                     "grabcut_box_iou": image.baseline_iou,
                 }
                 for image in self.images
             ],
         }
+
+
+def expected_calibration_error(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+    """How far predicted IoUs are from true ones where it counts (Guo et al. 2017): (N,) each, 0 if N is 0.
+
+    Predictions are clipped to 0..1 and put into ten bins of equal width; the error is the mean over answers of the
+    difference of their bin's means.
+    """
+    clipped = np.clip(predicted, 0.0, 1.0)
+    bins = np.minimum((clipped * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, weights=clipped - true, minlength=CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / max(1, len(clipped)))
 
 
 def evaluate(
@@ -134,7 +162,7 @@ def evaluate(
     clicks: Sequence[int] = (1, 5),
     *,
     box: bool = True,
-    noc: bool = True,
+    noc: Sequence[float] = NOC_IOUS,
     grabcut: bool = False,
     min_area: int = MIN_AREA,
     progress: Callable[[int, int], None] | None = None,
@@ -145,7 +173,8 @@ def evaluate(
         samples: images, or embeddings made by this very model's encoder, with their true masks.
         clicks: numbers of clicks after which the mean IoU is wanted.
         box: also measure the answer to a tight box.
-        noc: also click on, up to 20 times, until IoU 0.85 (NoC@85).
+        noc: also click on, up to 20 times, until each of these IoUs (NoC@85 and NoC@90, as interactive segmentation
+            is usually measured); none leaves it out.
         grabcut: also measure cv2.grabCut from the same box (needs images, not embeddings).
         min_area: masks below this many pixels are left out.
 
@@ -176,7 +205,7 @@ def _evaluate_image(
     clicks: tuple[int, ...],
     *,
     box: bool,
-    noc: bool,
+    noc: Sequence[float],
     grabcut: bool,
 ) -> ImageFigures:
     frame = Frame((truth.shape[1], truth.shape[2]), model.config.image_size)
@@ -187,13 +216,15 @@ def _evaluate_image(
     features = model.prepare(embedding)
     answers = _Answers(model, features, frame)
     figures = ImageFigures(sample.name, {k: [0.0] * len(truth) for k in clicks})
+    figures.predicted_after = {k: [0.0] * len(truth) for k in clicks}
     if box:
         figures.box_iou = _box_ious(answers, truth)
     if grabcut and not isinstance(sample, EmbeddedSample):
         from engine.evaluate.grabcut import grabcut_from_box
 
         figures.baseline_iou = [iou(grabcut_from_box(sample.image, _box(mask)), mask) for mask in truth]
-    _click_through(answers, truth, figures, NOC_CAP if noc else clicks[-1], noc=noc)
+    figures.num_clicks = {level: [NOC_CAP] * len(truth) for level in noc}
+    _click_through(answers, truth, figures, NOC_CAP if noc else clicks[-1])
     return figures
 
 
@@ -207,13 +238,15 @@ class _Answers:
 
     def ask(
         self, points: NDArray[np.float64], labels: NDArray[np.int64], masks: Tensor | None, *, candidates: bool
-    ) -> tuple[BoolArray, Tensor]:
-        """Prompts (N, P, 2) in the image frame -> masks bool (N, h, w) and their low_res logits (N, 1, 4G, 4G).
+    ) -> tuple[BoolArray, Tensor, list[float]]:
+        """Prompts (N, P, 2) in the image frame -> masks bool (N, h, w), their low_res logits (N, 1, 4G, 4G) and
+        predicted IoUs (N,).
 
         `candidates` picks the candidate of highest predicted IoU, otherwise the single mask answers. Labels 2 and 3 are
         box corners; prompts without a box get the padding point.
         """
         answers, kept = [], []
+        ious: list[float] = []
         for start in range(0, len(points), PROMPTS_PER_CALL):
             part = slice(start, start + PROMPTS_PER_CALL)
             model_points = self._frame.points_to_model(points[part].reshape(-1, 2)).reshape(points[part].shape)
@@ -227,46 +260,48 @@ class _Answers:
             best = 1 + predicted[:, 1:].argmax(dim=1) if candidates else torch.zeros_like(predicted[:, 0]).long()
             chosen = logits.take_along_dim(best[:, None, None, None], dim=1)
             kept.append(chosen)
+            ious += predicted.take_along_dim(best[:, None], dim=1)[:, 0].tolist()
             answers.append(upsample_low_res(chosen[:, 0].cpu().numpy(), self._frame) > MASK_LOGIT_THRESH)
-        return np.concatenate(answers), torch.cat(kept)
+        return np.concatenate(answers), torch.cat(kept), ious
 
 
 def _box_ious(answers: _Answers, truth: BoolArray) -> list[float]:
     corners = np.array([_box(mask) for mask in truth], dtype=np.float64).reshape(-1, 2, 2)
     labels = np.tile(np.array([2, 3]), (len(truth), 1))
-    masks, _ = answers.ask(corners, labels, None, candidates=False)
+    masks, _, _ = answers.ask(corners, labels, None, candidates=False)
     return [iou(mask, true) for mask, true in zip(masks, truth, strict=True)]
 
 
-def _click_through(answers: _Answers, truth: BoolArray, figures: ImageFigures, limit: int, *, noc: bool) -> None:
+def _click_through(answers: _Answers, truth: BoolArray, figures: ImageFigures, limit: int) -> None:
     """Click on every mask until nothing more is to be learnt, all masks of the image in step."""
     count, last = len(truth), max(figures.iou_after)
     masks = np.zeros_like(truth)
     points, labels = np.zeros((count, 0, 2)), np.zeros((count, 0), np.int64)
     logits: Tensor | None = None
-    num_clicks = [NOC_CAP] * count
-    reached = [False] * count
+    best = np.zeros(count)
+    levels = figures.num_clicks
     active = np.arange(count)
     for click in range(1, limit + 1):
         placed = np.array([next_click(masks[i], truth[i]) for i in active])
         points = np.concatenate([points, placed[:, None, :2].astype(np.float64)], axis=1)
         labels = np.concatenate([labels, placed[:, 2:]], axis=1)
-        masks_now, logits = answers.ask(points, labels, logits, candidates=click == 1)
+        masks_now, logits, predicted = answers.ask(points, labels, logits, candidates=click == 1)
         masks[active] = masks_now
-        for index in active:
+        for place, index in enumerate(active):
             value = iou(masks[index], truth[index])
             if click in figures.iou_after:
                 figures.iou_after[click][index] = value
-            if value >= NOC_IOU and not reached[index]:
-                reached[index], num_clicks[index] = True, click
-        # A mask is done when all wanted numbers of clicks are behind it and NoC is known (or not wanted).
-        keep = np.array([click < last or (noc and not reached[i]) for i in active])
+                figures.predicted_after[click][index] = predicted[place]
+            for level, needed in levels.items():
+                if best[index] < level <= value:
+                    needed[index] = click
+            best[index] = max(best[index], value)
+        # A mask is done when all wanted numbers of clicks are behind it and so are all IoUs wanted.
+        keep = np.array([click < last or best[i] < max(levels, default=0.0) for i in active])
         if not keep.any():
             break
         active, points, labels = active[keep], points[keep], labels[keep]
         logits = logits[torch.from_numpy(keep).to(logits.device)]
-    if noc:
-        figures.num_clicks = num_clicks
 
 
 def _box(mask: BoolArray) -> tuple[int, int, int, int]:

@@ -48,10 +48,15 @@ def checkpoint_path(name_or_path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def load(name_or_path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Sam:
-    """Load a model by registry name or path, in eval mode.
+def load(
+    name_or_path: str | os.PathLike[str], device: str | torch.device = "cpu", *, compile_encoder: bool = False
+) -> Sam:
+    """Load a model by registry name or path, in eval mode; `compile_encoder` as `Sam.compile_encoder` says.
 
     Raises:
         CheckpointError: unknown name, missing, damaged or ill-fitting file; the message says which and what to do.
     """
-    return load_model(checkpoint_path(name_or_path), device)
+    model = load_model(checkpoint_path(name_or_path), device)
+    if compile_encoder:
+        model.compile_encoder()
+    return model

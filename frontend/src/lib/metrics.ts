@@ -4,9 +4,9 @@ const LABELS: Record<string, string> = {
   miou_1: "mIoU, 1 click",
   miou_5: "mIoU, 5 clicks",
   box_miou: "mIoU, box",
-  miou_box: "mIoU, box",
   noc85: "Clicks to IoU 0.85",
-  noc_85: "Clicks to IoU 0.85",
+  noc90: "Clicks to IoU 0.90",
+  calibration_error: "Calibration error",
 };
 
 export interface MetricRow {
@@ -28,8 +28,10 @@ export function metricRows(before: Figures, after: Figures): MetricRow[] {
     .filter((row) => row.before !== null || row.after !== null);
 }
 
-/** Whether a change of this figure is good: fewer clicks are better, more of everything else is. */
+const lessIsBetter = (key: string) => key.startsWith("noc") || key === "calibration_error";
+
+/** Whether a change of this figure is good: fewer clicks and errors are better, more of everything else is. */
 export function isBetter(row: MetricRow): boolean | null {
   if (row.before === null || row.after === null || row.before === row.after) return null;
-  return row.key.startsWith("noc") ? row.after < row.before : row.after > row.before;
+  return lessIsBetter(row.key) ? row.after < row.before : row.after > row.before;
 }

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
-from engine.evaluate.clicks import EmbeddedSample, evaluate
+from engine.evaluate.clicks import EmbeddedSample, evaluate, expected_calibration_error
 from engine.evaluate.grabcut import grabcut_from_box
 from engine.model.sam import Sam
 from engine.train.data import Sample, sample_from_masks
@@ -69,7 +69,7 @@ def test_one_click_counts_the_best_ranked_candidate_and_later_clicks_token_0() -
     assert report.miou(1) == pytest.approx(0.25, abs=0.06)
     assert report.miou(2) > 0.9
     assert report.box_miou > 0.9
-    assert report.noc85 == 2
+    assert report.noc(0.85) == 2
     box, first, second = model.asked
     assert box[1].tolist() == [[2, 3]]
     assert box[2:] == (False, False)
@@ -83,7 +83,7 @@ def test_one_click_counts_the_best_ranked_candidate_and_later_clicks_token_0() -
 def test_masks_that_never_get_there_count_the_cap() -> None:
     truth = square(8, 8, 20)
     report = evaluate(ScriptedModel(square(40, 40, 8), square(40, 40, 8)), [sample(truth)], clicks=(1,))
-    assert report.noc85 == 20
+    assert report.noc(0.85) == 20
     assert report.miou(1) == 0
 
 
@@ -93,16 +93,34 @@ def test_several_masks_of_an_image_keep_their_own_figures() -> None:
     image = report.images[0]
     assert image.iou_after[1][0] > 0.9
     assert image.iou_after[3][1] < 0.1
-    assert image.num_clicks == [1, 20]
+    assert image.num_clicks == {0.85: [1, 20], 0.9: [1, 20]}
     assert report.num_masks == 2
 
 
 def test_parts_can_be_left_out() -> None:
     truth = square(16, 16, 32)
     model = ScriptedModel(truth, truth)
-    report = evaluate(model, [sample(truth)], clicks=(1, 3), box=False, noc=False)
-    assert set(report.figures()) == {"miou_1", "miou_3"}
+    report = evaluate(model, [sample(truth)], clicks=(1, 3), box=False, noc=())
+    assert set(report.figures()) == {"miou_1", "miou_3", "calibration_error"}
     assert len(model.asked) == 3
+
+
+def test_calibration_error_is_the_mean_gap_of_the_bins() -> None:
+    predicted = np.array([0.05, 0.55, 0.58, 0.95, 1.3, -0.2])
+    true = np.array([0.05, 0.35, 0.38, 1.0, 0.9, 0.1])
+    # Bins: {.05, 0 (clipped)}, {.55, .58}, {.95, 1 (clipped)}; gaps of their means: -.05, .2, .025.
+    assert expected_calibration_error(predicted, true) == pytest.approx((2 * 0.05 + 2 * 0.2 + 2 * 0.025) / 6)
+    assert expected_calibration_error(np.zeros(0), np.zeros(0)) == 0.0
+
+
+def test_the_report_compares_what_was_predicted_of_the_answers_that_count() -> None:
+    truth = square(8, 8, 16)
+    model = ScriptedModel(candidate=truth, single=square(8, 8, 8))
+    report = evaluate(model, [sample(truth)], (1, 2), noc=())
+    (image,) = report.images
+    # The candidate says 1 and is right; the single mask says 9, which is read as 1, and covers about a quarter.
+    assert image.predicted_after == {1: [1.0], 2: [9.0]}
+    assert report.calibration_error == pytest.approx(1 - (image.iou_after[1][0] + image.iou_after[2][0]) / 2)
 
 
 def test_small_masks_are_left_out_and_nothing_is_refused() -> None:
@@ -120,8 +138,8 @@ def test_embeddings_and_images_give_the_same_figures(tiny_conv_model: Sam) -> No
     truth[10:30, 10:40] = True
     with torch.no_grad():
         embedding = tiny_conv_model.embed(tiny_conv_model.preprocess([image]))[0].numpy()
-    from_image = evaluate(tiny_conv_model, [sample_from_masks("i", image, [truth])], clicks=(1, 2), noc=False)
-    embedded = evaluate(tiny_conv_model, [EmbeddedSample("i", embedding, truth[None])], clicks=(1, 2), noc=False)
+    from_image = evaluate(tiny_conv_model, [sample_from_masks("i", image, [truth])], clicks=(1, 2), noc=())
+    embedded = evaluate(tiny_conv_model, [EmbeddedSample("i", embedding, truth[None])], clicks=(1, 2), noc=())
     assert from_image.to_dict() == embedded.to_dict()
     assert json.loads(json.dumps(from_image.to_dict()))["num_masks"] == 1
 
@@ -138,6 +156,6 @@ def test_grabcut_finds_a_plain_object_and_takes_any_box() -> None:
 def test_the_baseline_stands_beside_the_model() -> None:
     truth = square(20, 20, 24)
     image = np.where(truth, 220, 30)[..., None].repeat(3, axis=2).astype(np.uint8)
-    report = evaluate(ScriptedModel(truth, truth), [sample_from_masks("g", image, [truth])], noc=False, grabcut=True)
+    report = evaluate(ScriptedModel(truth, truth), [sample_from_masks("g", image, [truth])], noc=(), grabcut=True)
     assert report.baseline_miou > 0.4
     assert "grabcut_box_miou" in report.figures()
