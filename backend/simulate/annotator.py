@@ -1,7 +1,10 @@
 """One simulated annotator: leases tasks and clicks as a person would, with a cost in seconds for what they do.
 
-Cost model (SAM 2, section 5.1; EVA-VOS): 1 s to find an object, 1.5 s a click. A mask is accepted at IoU >= 0.85 with
-the truth, or after ten clicks. Objects are taken in order of prominence (area) until the image's time budget is spent.
+Cost model (SAM 2, section 5.1; EVA-VOS): 1 s to find an object, 1.5 s a click, and for the brush 2 s to take it up and
+0.1 s for every pixel of boundary that is wrong. A mask is accepted at IoU >= 0.85 with the truth. Where ten clicks do
+not get there, or two in a row bring nothing, the brush finishes it: the mask is the truth then, and costs what is left.
+Clicks miss their pixel by a normal deviation, but not their object. Objects are taken in order of prominence (area)
+until the image's time budget is spent.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,16 +26,24 @@ from engine.masks import metrics, rle
 from engine.masks.clicks import next_click
 
 Mask = NDArray[np.bool_]
+BOUNDARY_TOLERANCE_PX = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """How a simulated annotator works; seconds are simulated, not waited for."""
+    """How a simulated annotator works; seconds are simulated, not waited for.
+
+    `min_progress` is the least IoU that two clicks must bring together, else the brush is taken.
+    """
 
     find_s: float = 1.0
     click_s: float = 1.5
     accept_iou: float = 0.85
     max_clicks: int = 10
+    min_progress: float = 0.02
+    click_noise_px: float = 1.0
+    brush_start_s: float = 2.0
+    brush_px_s: float = 0.1
     keep_iou: float = 0.75
     image_budget_s: float = 120.0
 
@@ -44,6 +56,7 @@ class Tally:
     stage: int
     human_masks: int
     clicks: int
+    brushed: int
     seconds_s: float
     ious: tuple[float, ...]
     proposals: int
@@ -62,11 +75,12 @@ def new_id() -> str:
 class Annotator:
     """Plays one dataset's queue; keeps the decoder of the model version in use."""
 
-    def __init__(self, platform: Platform, dataset_id: str, truth: Truth, person: Person) -> None:
+    def __init__(self, platform: Platform, dataset_id: str, truth: Truth, person: Person, seed: int = 0) -> None:
         self._platform = platform
         self._dataset_id = dataset_id
         self._truth = truth
         self._person = person
+        self._rng = np.random.default_rng(seed)
         self._decoder: Decoder | None = None
 
     def next_task(self) -> Tally | None:
@@ -85,23 +99,22 @@ class Annotator:
         objects = self._truth.masks(image["file_name"])
         proposals = [mask for mask in task["masks"] if mask["status"] == "proposed"]
         kept, seconds = self._judge(proposals, objects)
-        clicks, ious = 0, []
+        clicks, brushed, ious = 0, 0, []
         for target in objects:
             if any(metrics.iou(target, mask) >= 0.5 for mask in kept):
                 continue
             if seconds + person.find_s + person.click_s > person.image_budget_s:
                 break
-            done, used = self._segment(prepared, target)
-            cost = person.find_s + used * person.click_s
-            seconds, clicks = seconds + cost, clicks + used
-            if done.mask.any():  # an empty mask is nothing that a person would accept
-                self._save(task, done, used, cost)
-                ious.append(metrics.iou(target, done.mask))
+            done = self._segment(prepared, target)
+            seconds, clicks, brushed = seconds + done.seconds_s, clicks + done.clicks, brushed + done.brushed
+            self._save(task, done)
+            ious.append(metrics.iou(target, done.mask))
         return Tally(
             image_id=image["id"],
             stage=task["stage"],
             human_masks=len(ious),
             clicks=clicks,
+            brushed=brushed,
             seconds_s=seconds,
             ious=tuple(ious),
             proposals=len(proposals),
@@ -121,23 +134,41 @@ class Annotator:
             seconds += self._person.click_s
         return kept, seconds
 
-    def _segment(self, image: Image, target: Mask) -> tuple[_Done, int]:
-        """Click until the mask is good enough; returns it with the number of clicks."""
+    def _segment(self, image: Image, target: Mask) -> _Done:
+        """Click until the mask is good enough, or the brush is the shorter way."""
+        person = self._person
         prompts = Prompts()
         current = np.zeros_like(target)
         decoded: Decoded | None = None
-        for _ in range(self._person.max_clicks):
-            x, y, label = next_click(current, target)
+        reached = [0.0]
+        while len(prompts.points) < person.max_clicks:
+            x, y, label = self._click(current, target)
             prompts.points.append((float(x), float(y)))
             prompts.labels.append(label)
             decoded = image.predict(prompts)
             prompts.previous, current = decoded.low_res, decoded.mask
-            if metrics.iou(target, current) >= self._person.accept_iou:
+            reached.append(metrics.iou(target, current))
+            stuck = len(reached) > 3 and reached[-1] - reached[-3] < person.min_progress
+            if reached[-1] >= person.accept_iou or stuck:
                 break
         assert decoded is not None
-        return _Done(decoded, prompts), len(prompts.points)
+        seconds = person.find_s + len(prompts.points) * person.click_s
+        brushed = reached[-1] < person.accept_iou
+        if brushed:
+            seconds += person.brush_start_s + person.brush_px_s * wrong_boundary(current, target)
+        return _Done(decoded, prompts, target if brushed else current, brushed, seconds)
 
-    def _save(self, task: Json, done: _Done, clicks: int, seconds_s: float) -> None:
+    def _click(self, current: Mask, target: Mask) -> tuple[int, int, int]:
+        """Where the person clicks next: about at the most interior pixel of the largest error, and within the error."""
+        x, y, label = next_click(current, target)
+        dx, dy = self._rng.normal(0.0, self._person.click_noise_px, 2).round().astype(int)
+        wrong = (target & ~current) if label else (current & ~target)
+        height, width = target.shape
+        if 0 <= x + dx < width and 0 <= y + dy < height and wrong[y + dy, x + dx]:
+            return int(x + dx), int(y + dy), label
+        return x, y, label
+
+    def _save(self, task: Json, done: _Done) -> None:
         points = zip(done.prompts.points, done.prompts.labels, strict=True)
         self._platform.put(
             f"/api/masks/{new_id()}",
@@ -150,9 +181,10 @@ class Annotator:
                 "model_id": task["model"]["id"],
                 "prompts": [{"type": "point", "x": x, "y": y, "label": label} for (x, y), label in points],
                 "candidate": done.decoded.candidate,
-                "num_clicks": clicks,
-                "seconds_s": seconds_s,
-                "predicted_iou": done.decoded.predicted_iou,
+                "num_clicks": done.clicks,
+                "seconds_s": done.seconds_s,
+                "predicted_iou": None if done.brushed else done.decoded.predicted_iou,
+                "edited": done.brushed,
             },
         )
 
@@ -180,7 +212,33 @@ class Annotator:
 class _Done:
     decoded: Decoded
     prompts: Prompts
+    mask: Mask
+    brushed: bool
+    seconds_s: float
 
     @property
-    def mask(self) -> Mask:
-        return self.decoded.mask
+    def clicks(self) -> int:
+        return len(self.prompts.points)
+
+
+def wrong_boundary(mask: Mask, target: Mask) -> int:
+    """Pixels of boundary to be drawn to turn `mask` into `target`, bool (h, w) each.
+
+    The longer of two stretches: boundary of the target that the mask's boundary does not follow (to within a pixel),
+    and boundary of the mask that follows nothing of the target.
+    """
+    edges = [_boundary(mask), _boundary(target)]
+    far = [_distance(edge) > BOUNDARY_TOLERANCE_PX for edge in edges]
+    return max(int((edges[1] & far[0]).sum()), int((edges[0] & far[1]).sum()))
+
+
+def _boundary(mask: Mask) -> Mask:
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
+    return np.asarray(mask & (inner == 0))
+
+
+def _distance(points: Mask) -> NDArray[np.float32]:
+    """From each pixel to the nearest of `points`, in pixels; very far without any."""
+    if not points.any():
+        return np.full(points.shape, np.inf, np.float32)
+    return np.asarray(cv2.distanceTransform((~points).astype(np.uint8), cv2.DIST_L2, 5), np.float32)

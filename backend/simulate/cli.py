@@ -26,6 +26,9 @@ def simulate(
     images: Annotated[int, typer.Option(min=4, help="How many images to take.")] = 40,
     rounds_stage1: Annotated[int, typer.Option(min=1, help="Rounds in stage 1.")] = 1,
     rounds_stage2: Annotated[int, typer.Option(min=1, help="Rounds in stage 2.")] = 1,
+    stage1_share: Annotated[float, typer.Option(min=0.05, max=0.9, help="Of the images, for stage 1.")] = 0.4,
+    stage2_share: Annotated[float, typer.Option(min=0.05, max=0.9, help="Of the images, for stage 2.")] = 0.3,
+    click_noise: Annotated[float, typer.Option(min=0.0, help="Deviation of a click in pixels of the image.")] = 1.0,
     annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
     budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
@@ -41,8 +44,17 @@ def simulate(
     from engine.errors import EngineError
 
     console = Console(stderr=True)
-    plan = Plan(rounds_stage1=rounds_stage1, rounds_stage2=rounds_stage2, num_annotators=annotators)
+    plan = Plan(
+        rounds_stage1=rounds_stage1,
+        rounds_stage2=rounds_stage2,
+        stage1_share=stage1_share,
+        stage2_share=stage2_share,
+        num_annotators=annotators,
+    )
+    person = Person(image_budget_s=budget_s, click_noise_px=click_noise)
     try:
+        if stage1_share + stage2_share >= 1:
+            raise PlatformError("--stage1-share and --stage2-share must leave images that nobody touches, for stage 3.")
         if not token and not email:
             raise PlatformError("Give --token (or MASKLOOM_TOKEN) with an admin's API token, or --email to sign in.")
         truth = Truth(data, images, seed)
@@ -52,7 +64,7 @@ def simulate(
                     email, os.environ.get("MASKLOOM_PASSWORD") or typer.prompt("Password", hide_input=True)
                 )
             say = status.update if console.is_terminal else _lines(console)
-            loop = Loop(platform, truth, plan, Person(image_budget_s=budget_s), say)
+            loop = Loop(platform, truth, plan, person, say)
             report = loop.run(f"{data.name} simulated {time.strftime('%Y-%m-%d %H:%M:%S')}")
     except (PlatformError, EngineError) as error:
         console.print(f"[red]error:[/red] {error}", highlight=False)
@@ -61,7 +73,7 @@ def simulate(
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=1))
         return
-    Console().print(_table(report))
+    Console().print(_table(report), _generated(report))
     typer.echo(f"Written: {files[0]} and {files[1]}")
 
 
@@ -87,16 +99,34 @@ def _table(report: Report) -> Table:
         "masks",
         "s/mask",
         "clicks/mask",
+        "brushed",
         "masks/image",
         "kept",
         "mIoU@1",
         "mIoU@5",
+        "NoC@85",
+        "gate",
     ):
         table.add_column(column, justify="right")
     for number, batch in enumerate(report.batches, 1):
         after = (batch.round or {}).get("after") or {}
         cells = (f"{batch.seconds_per_mask:.1f}", f"{batch.clicks_per_mask:.1f}", f"{batch.masks_per_image:.1f}")
-        scores = (f"{after.get(key, float('nan')):.3f}" for key in ("miou_1", "miou_5"))
-        kept = f"{batch.proposals_kept}/{batch.proposals}"
-        table.add_row(str(number), str(batch.stage), str(batch.images), str(batch.human_masks), *cells, kept, *scores)
+        scores = (f"{after.get(key, float('nan')):.3f}" for key in ("miou_1", "miou_5", "noc85"))
+        kept, state = f"{batch.proposals_kept}/{batch.proposals}", str((batch.round or {}).get("state", ""))
+        drawn = (str(batch.human_masks), *cells[:2], str(batch.brushed), cells[2], kept)
+        table.add_row(str(number), str(batch.stage), str(batch.images), *drawn, *scores, state)
+    return table
+
+
+def _generated(report: Report) -> Table:
+    """Stage 3 on untouched images, with the first model and with the last."""
+    table = Table(title="stage 3, on images that nobody touched")
+    for column in ("model", "masks", "true", "IoU", "precision", "recall"):
+        table.add_column(column, justify="right")
+    for name, made in (("first", report.generation_before), ("last", report.generation)):
+        if made is None:
+            continue
+        for level in made["precision"]:
+            scores = (f"{made[key][level]:.2f}" for key in ("precision", "recall"))
+            table.add_row(name, str(made["generated"]), str(made["truths"]), level, *scores)
     return table

@@ -54,6 +54,7 @@ class Batch:
     images: int
     human_masks: int
     clicks: int
+    brushed: int
     human_seconds_s: float
     seconds_per_mask: float
     clicks_per_mask: float
@@ -75,6 +76,7 @@ class Report:
     plan: Json
     batches: list[Batch] = field(default_factory=list)
     generation: Json | None = None
+    generation_before: Json | None = None
     export: Json | None = None
     wall_s: float = 0.0
 
@@ -115,6 +117,7 @@ class Loop:
         self._switch(3)
         report.generation = self._generation()
         report.export = self._export()
+        report.generation_before = self._generation_of(report.batches[0].model_id)
         report.wall_s = time.monotonic() - started
         return report
 
@@ -136,8 +139,8 @@ class Loop:
         started = time.monotonic()
         model_id = self._platform.get(f"/api/datasets/{self._dataset_id}")["active_model_id"]
         workers = [
-            Annotator(self._platform, self._dataset_id, self._truth, self._person)
-            for _ in range(min(self._plan.num_annotators, max(1, num_images)))
+            Annotator(self._platform, self._dataset_id, self._truth, self._person, seed=number)
+            for number in range(min(self._plan.num_annotators, max(1, num_images)))
         ]
         tallies: list[Tally] = []
         while len(tallies) < num_images:
@@ -211,6 +214,22 @@ class Loop:
             "recall": {str(level): matches[level] / max(1, truths) for level in IOU_LEVELS},
         }
 
+    def _generation_of(self, model_id: str) -> Json:
+        """The same of another model, whose masks take the place of the last run's; then the dataset's own is back."""
+        dataset = f"/api/datasets/{self._dataset_id}"
+        own = self._platform.get(dataset)["active_model_id"]
+        self._activate(model_id)
+        self._platform.post("/api/generations", {"dataset_id": self._dataset_id})
+        self._say("generating with the first model, to compare")
+        self._settle()
+        figures = self._generation()
+        self._activate(own)
+        return figures
+
+    def _activate(self, model_id: str) -> None:
+        self._platform.post(f"/api/models/{model_id}/activate", {"dataset_id": self._dataset_id})
+        self._settle()
+
     def _export(self) -> Json:
         export = self._platform.post("/api/exports", {"dataset_id": self._dataset_id, "format": "sa1b"})
         self._platform.wait_job(export["job_id"])
@@ -245,6 +264,7 @@ def _summary(stage: int, model_id: str, tallies: list[Tally], wall_s: float) -> 
         images=len(tallies),
         human_masks=human,
         clicks=clicks,
+        brushed=sum(t.brushed for t in tallies),
         human_seconds_s=seconds,
         seconds_per_mask=seconds / max(1, human),
         clicks_per_mask=clicks / max(1, human),

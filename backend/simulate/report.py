@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from backend.simulate.client import Json
 from backend.simulate.loop import Batch, Report
 
 
@@ -22,10 +23,10 @@ def write(report: Report, folder: Path) -> tuple[Path, Path]:
 
 def _plot(report: Report) -> Figure:
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    figure = Figure(figsize=(11, 6.5), layout="constrained")
-    axes = figure.subplots(2, 2)
     batches = report.batches
-    labels = [f"batch {i + 1}\nstage {b.stage}" for i, b in enumerate(batches)]
+    figure = Figure(figsize=(max(11.0, 1.5 * len(batches)), 6.5), layout="constrained")
+    axes = figure.subplots(2, 2)
+    labels = [f"{i + 1}\nstage {b.stage}" for i, b in enumerate(batches)]
     _line(axes[0, 0], labels, [b.seconds_per_mask for b in batches], "Human seconds per mask", "#3b6fd4")
     _line(
         axes[0, 1], labels, [b.masks_per_image for b in batches], "Masks per image (kept proposals included)", "#2f9e6e"
@@ -33,7 +34,7 @@ def _plot(report: Report) -> Figure:
     rounds = [b.round for b in batches if b.round]
     for key, colour in (("miou_1", "#c4622d"), ("miou_5", "#7a4fbf")):
         values = [_metric(batches[0], "before", key), *(_metric(b, "after", key) for b in batches if b.round)]
-        names = ["start", *(f"round {r['number']}" for r in rounds)]
+        names = ["start", *(f"round\n{r['number']}" for r in rounds)]
         _line(
             axes[1, 0],
             names,
@@ -45,16 +46,25 @@ def _plot(report: Report) -> Figure:
     axes[1, 0].legend(frameon=False)
     if report.generation:
         levels = list(report.generation["precision"])
-        for key, shift, colour in (("precision", -0.2, "#3b6fd4"), ("recall", 0.2, "#2f9e6e")):
-            heights = [report.generation[key][level] for level in levels]
-            bars = axes[1, 1].bar([i + shift for i in range(len(levels))], heights, 0.38, color=colour, label=key)
-            axes[1, 1].bar_label(bars, fmt="%.2f")
+        for key, shift, colour in (("precision", -0.3, "#3b6fd4"), ("recall", 0.1, "#2f9e6e")):
+            for number, (name, made) in enumerate(_generations(report)):
+                heights = [made[key][level] for level in levels]
+                places = [i + shift + 0.19 * number for i in range(len(levels))]
+                faded = 1.0 if made is report.generation else 0.4
+                bars = axes[1, 1].bar(places, heights, 0.18, color=colour, alpha=faded, label=f"{key}, {name}")
+                axes[1, 1].bar_label(bars, fmt="%.2f", fontsize=7)
         axes[1, 1].set_xticks(range(len(levels)), [f"IoU {level}" for level in levels])
         axes[1, 1].set_ylim(0, 1.08)
         axes[1, 1].set_title(f"Stage 3 on {report.generation['images']} untouched images")
-        axes[1, 1].legend(frameon=False)
+        axes[1, 1].legend(frameon=False, fontsize=7)
     figure.suptitle(f"Simulated loop: {report.images} images, {report.wall_s / 60:.1f} minutes")
     return figure
+
+
+def _generations(report: Report) -> list[tuple[str, Json]]:
+    """(name, figures): of the first model, where it was measured, and of the last."""
+    pairs = (("first model", report.generation_before), ("last model", report.generation))
+    return [(name, made) for name, made in pairs if made]
 
 
 def _metric(batch: Batch, when: str, key: str) -> float:

@@ -12,7 +12,7 @@ from backend.annotation import intake
 from backend.annotation.models import Mask, MaskSource, MaskStatus, Task, TaskState
 from backend.core.runtime import Runtime
 from backend.registry import service as registry
-from backend.simulate.annotator import Annotator, Person
+from backend.simulate.annotator import Annotator, Person, wrong_boundary
 from backend.simulate.client import Platform
 from backend.simulate.truth import Truth
 from engine.masks import rle
@@ -70,20 +70,40 @@ def test_the_queue_is_worked_off_and_what_was_told_is_what_is_stored(
     assert sorted(tally.image_id for tally in tallies) == sorted(map(str, scene.image_ids))
     for tally in tallies:
         assert 1 <= tally.clicks <= 3
-        assert tally.seconds_s == pytest.approx(person.find_s + tally.clicks * person.click_s)
-        assert len(tally.ious) == tally.human_masks <= 1
+        clicked = person.find_s + tally.clicks * person.click_s
+        assert tally.seconds_s >= clicked + tally.brushed * person.brush_start_s
+        assert tally.brushed or tally.seconds_s == pytest.approx(clicked)
+        assert len(tally.ious) == tally.human_masks == 1
+        assert tally.ious[0] >= person.accept_iou
     with runtime.database.transaction() as session:
         assert set(session.scalars(select(Task.state))) == {TaskState.DONE}
         masks = {str(mask.image_id): mask for mask in session.scalars(select(Mask))}
     assert len(masks) == sum(tally.human_masks for tally in tallies)
     for tally in tallies:
-        if tally.human_masks:
-            mask = masks[tally.image_id]
-            assert (mask.source, mask.status) == (MaskSource.MODEL, MaskStatus.ACCEPTED)
-            assert (mask.num_clicks, len(mask.prompts)) == (tally.clicks, tally.clicks)
-            assert mask.model_id == scene.model_id
-            shape, target = rle.decode(mask.rle), disc(scene.image_ids.index(mask.image_id))
-            assert tally.ious[0] == pytest.approx((shape & target).sum() / (shape | target).sum())
+        mask = masks[tally.image_id]
+        assert (mask.source, mask.status) == (MaskSource.MODEL, MaskStatus.ACCEPTED)
+        assert (mask.num_clicks, len(mask.prompts), mask.edited) == (tally.clicks, tally.clicks, bool(tally.brushed))
+        assert mask.model_id == scene.model_id
+        assert mask.seconds_s == pytest.approx(tally.seconds_s)
+        shape, target = rle.decode(mask.rle), disc(scene.image_ids.index(mask.image_id))
+        assert tally.ious[0] == pytest.approx((shape & target).sum() / (shape | target).sum())
+
+
+def test_the_boundary_to_draw() -> None:
+    target = np.zeros((40, 40), bool)
+    target[10:30, 10:30] = True
+    perimeter = 4 * 19
+    assert wrong_boundary(np.zeros_like(target), target) == perimeter
+    assert wrong_boundary(target, target) == 0
+    nearly = np.zeros_like(target)
+    nearly[10:30, 11:31] = True
+    assert wrong_boundary(nearly, target) == 0, "a pixel off is not worth a stroke"
+    half = target.copy()
+    half[:, 20:] = False
+    assert perimeter / 2 - 4 <= wrong_boundary(half, target) <= perimeter / 2 + 4
+    blob = target.copy()
+    blob[2:6, 2:6] = True
+    assert 10 <= wrong_boundary(blob, target) <= 12, "its outline has twelve pixels"
 
 
 def test_good_proposals_are_kept_and_others_deleted_at_a_click_each(

@@ -129,8 +129,9 @@ def test_a_report_is_written_as_json_and_as_a_plot(tmp_path: Path) -> None:
     figures = {"miou_1": 0.4, "miou_5": 0.7}
     batches = [
         Batch(
-            stage=stage, model_id="m", images=3, human_masks=6, clicks=9, human_seconds_s=20.0, seconds_per_mask=3.3,
-            clicks_per_mask=1.5, masks_per_image=2.0, mean_iou=0.9, proposals=4, proposals_kept=stage, wall_s=1.0,
+            stage=stage, model_id="m", images=3, human_masks=6, clicks=9, brushed=1, human_seconds_s=20.0,
+            seconds_per_mask=3.3, clicks_per_mask=1.5, masks_per_image=2.0, mean_iou=0.9, proposals=4,
+            proposals_kept=stage, wall_s=1.0,
             round=made,
         )
         for stage, made in ((1, {"number": 1, "before": figures, "after": figures}), (2, {"number": 2, "after": None}))
@@ -139,6 +140,7 @@ def test_a_report_is_written_as_json_and_as_a_plot(tmp_path: Path) -> None:
     report = Report(
         dataset_id="d", images=8, person=vars(Person()), plan=vars(Plan()), batches=batches,
         generation={"images": 2, "generated": 4, "truths": 4, "precision": levels, "recall": levels},
+        generation_before={"images": 2, "generated": 9, "truths": 4, "precision": levels, "recall": levels},
     )  # fmt: skip
     data, plot = report_files.write(report, tmp_path / "a" / "b")
     again = json.loads(data.read_text())
