@@ -24,7 +24,7 @@ from backend.review import service as review
 from backend.rounds.gate import GateResult
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState, Trigger
 from backend.rounds.schemas import RoundOptions
-from backend.rounds.snapshot import Snapshot, SnapshotImage, make_snapshot
+from backend.rounds.snapshot import Snapshot, SnapshotImage, SnapshotMask, make_snapshot
 
 # Fixed, so that a round's model version has the same id however often the round is run.
 _MODEL_IDS = uuid.UUID("5b0f6f6e-52a5-5a1c-9a53-6d61736b6c6d")
@@ -166,10 +166,19 @@ def _by_image(masks: Sequence[Mask]) -> list[SnapshotImage]:
             sha256=image.sha256,
             height=image.height,
             width=image.width,
-            masks=tuple((str(mask.id), {"size": mask.rle["size"], "counts": mask.rle["counts"]}) for mask in group),
+            masks=tuple(
+                SnapshotMask(str(mask.id), {"size": mask.rle["size"], "counts": mask.rle["counts"]}, _first_click(mask))
+                for mask in group
+            ),
         )
         for image, group in groups
     ]
+
+
+def _first_click(mask: Mask) -> tuple[float, float] | None:
+    """Where a person first said "this": of masks that began with a click, not of those the model proposed."""
+    first = mask.prompts[0] if mask.prompts and mask.source == MaskSource.MODEL else {}
+    return (first["x"], first["y"]) if first.get("type") == "point" and first.get("label") == 1 else None
 
 
 def _nothing_to_learn(counts: dict[str, int]) -> str:

@@ -20,15 +20,24 @@ FORMAT = "maskloom-snapshot-1"
 ASIDE_SHARE = 5
 
 
+@dataclass(frozen=True)
+class SnapshotMask:
+    """A mask's id, COCO RLE, and where its annotator first clicked, (x, y) in the image frame, if that made it."""
+
+    id: str
+    rle: dict[str, Any]
+    click: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class SnapshotImage:
-    """One image (size in pixels of the image frame) with its masks: (mask id, COCO RLE), sorted by id."""
+    """One image (size in pixels of the image frame) with its masks, sorted by id."""
 
     image_id: str
     sha256: str
     height: int
     width: int
-    masks: tuple[tuple[str, dict[str, Any]], ...]
+    masks: tuple[SnapshotMask, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +138,9 @@ def _image_json(image: SnapshotImage) -> dict[str, Any]:
         "sha256": image.sha256,
         "height": image.height,
         "width": image.width,
-        "masks": [{"id": mask_id, "rle": rle} for mask_id, rle in image.masks],
+        "masks": [
+            {"id": mask.id, "rle": mask.rle, **({"click": mask.click} if mask.click else {})} for mask in image.masks
+        ],
     }
 
 
@@ -139,8 +150,12 @@ def _image_from(document: dict[str, Any]) -> SnapshotImage:
         sha256=document["sha256"],
         height=document["height"],
         width=document["width"],
-        masks=tuple((mask["id"], mask["rle"]) for mask in document["masks"]),
+        masks=tuple(SnapshotMask(mask["id"], mask["rle"], _pair(mask.get("click"))) for mask in document["masks"]),
     )
+
+
+def _pair(values: list[float] | None) -> tuple[float, float] | None:
+    return (values[0], values[1]) if values else None
 
 
 def _plural(word: str, count: int) -> str:

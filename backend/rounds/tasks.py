@@ -45,6 +45,7 @@ logger = logging.getLogger(__name__)
 SNAPSHOT_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 70, 80, 90, 99
 WHOLE = 100
 CHECKPOINT_EVERY_S = 15.0
+GATE_NOC = (0.85,)
 
 
 @periodic("rounds.schedule", every_s=60.0)
@@ -139,8 +140,8 @@ class _RoundRun:
         for number, image in enumerate(self.snapshot.train):
             self.ctx.check()
             self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Reading embeddings: {number} of {len(self.snapshot.train)}")
-            rles = [_rle(rle) for _, rle in image.masks]
-            samples.append(RoundSample(self.embedding(image, model), (image.height, image.width), rles))
+            rles, clicks = [_rle(mask.rle) for mask in image.masks], [mask.click for mask in image.masks]
+            samples.append(RoundSample(self.embedding(image, model), (image.height, image.width), rles, clicks))
         return train_decoder_round(
             model, samples, self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop
         )
@@ -210,7 +211,7 @@ class _RoundRun:
         # A full round changes the encoder, so both models are measured from the pixels.
         decoder = self.row.mode == RoundMode.decoder
         samples = _Embedded(self, heldout, model) if decoder else _Images(self, heldout)
-        return summary(evaluate(model, samples, GATE_CLICKS, noc=False, min_area=1, progress=told))
+        return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=told))
 
     # -- verdict --
 
@@ -288,7 +289,7 @@ class _Images(Sequence[Sample]):
     def __getitem__(self, index: Any) -> Any:
         image = self._images[index]
         pixels = read_rgb(self._run.ctx.storage, image.sha256)
-        return Sample(image.image_id, pixels, tuple(_rle(rle) for _, rle in image.masks))
+        return Sample(image.image_id, pixels, tuple(_rle(mask.rle) for mask in image.masks), complete=True)
 
 
 class _Embedded(Sequence[EmbeddedSample]):
@@ -305,7 +306,7 @@ class _Embedded(Sequence[EmbeddedSample]):
     def __getitem__(self, index: Any) -> Any:
         image = self._images[index]
         array = embedding_files.decode(self._run.embedding(image, self._model))[0]
-        return EmbeddedSample(image.image_id, array, np.stack([rles.decode(rle) for _, rle in image.masks]))
+        return EmbeddedSample(image.image_id, array, np.stack([rles.decode(mask.rle) for mask in image.masks]))
 
 
 def _rle(value: Mapping[str, Any]) -> rles.Rle:

@@ -39,11 +39,20 @@ def train(
         "maskloom-s"
     ),
     from_scratch: Annotated[bool, typer.Option(help="Start from random weights of --model's description.")] = False,
+    trunk: Annotated[
+        Path | None,
+        typer.Option(help="With --from-scratch: EfficientNet-Lite weights (.pth) for the encoder's first layers."),
+    ] = None,
     prototypes_until: Annotated[
         float, typer.Option(help="Fraction of the run spent on telling objects apart; for a fresh model.")
     ] = 0.0,
     small_until: Annotated[float, typer.Option(help="Fraction of the run spent on crops below full size.")] = 0.7,
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 8e-4,
+    layer_decay: Annotated[float, typer.Option(help="Factor on the rate for every layer nearer to the image.")] = 1.0,
+    frozen_layers: Annotated[
+        int, typer.Option(help="Layers of the encoder, from the image up, that are left as they are.")
+    ] = 0,
+    bf16: Annotated[bool, typer.Option(help="Run the encoder in bfloat16.")] = True,
     images: Annotated[
         int, typer.Option(help="Whole images a step, over all processes; twice as many crops of half the size.")
     ] = 6,
@@ -67,7 +76,7 @@ def train(
         with join(place) as processes:
             if not resume and (out / "last.pt").exists():
                 raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
-            sam = _start_model(model, from_scratch, seed).to(place)
+            sam = _start_model(model, from_scratch, trunk, seed).to(place)
             source = _source(data, scenes, scenes_weight, seed, tell=processes.leads)
             settings = _settings(
                 sam.config,
@@ -76,6 +85,10 @@ def train(
                 prototypes_until=prototypes_until,
                 small_until=small_until,
                 learning_rate=learning_rate,
+                layer_decay=layer_decay,
+                frozen_layers=frozen_layers,
+                freeze_batchnorm=not from_scratch,
+                bf16=bf16,
                 images=images,
                 accumulate=accumulate,
                 seed=seed,
@@ -94,19 +107,24 @@ def train(
         stdout.print(f"{state}: {result.steps} steps in {result.elapsed_s / 60:.1f} min, {path}", soft_wrap=True)
 
 
-def _start_model(name: str, from_scratch: bool, seed: int) -> Sam:
+def _start_model(name: str, from_scratch: bool, trunk: Path | None, seed: int) -> Sam:
     from engine.errors import TrainingError
     from engine.model.config import PRESETS
     from engine.model.registry import load
     from engine.model.sam import build_model
+    from engine.train.pretrained import load_trunk
     from engine.train.start import start_decoder
 
+    if trunk is not None and not from_scratch:
+        raise TrainingError("--trunk is for a model from scratch; leave it out, or add --from-scratch.")
     if not from_scratch:
         return load(name)
     if name not in PRESETS:
         raise TrainingError(f"No model description is called {name!r}; choose one of {', '.join(PRESETS)}.")
     sam = build_model(PRESETS[name], seed=seed)
     start_decoder(sam)
+    if trunk is not None:
+        load_trunk(sam.image_encoder, trunk)
     return sam
 
 
@@ -150,6 +168,10 @@ def _settings(
     prototypes_until: float,
     small_until: float,
     learning_rate: float,
+    layer_decay: float,
+    frozen_layers: int,
+    freeze_batchnorm: bool,
+    bf16: bool,
     images: int,
     accumulate: int,
     seed: int,
@@ -193,6 +215,10 @@ def _settings(
         shards=shards,
         accumulate=accumulate,
         phases=phases,
+        layer_decay=layer_decay,
+        frozen_layers=frozen_layers,
+        freeze_batchnorm=freeze_batchnorm,
+        bf16=bf16,
     )
 
 

@@ -6,6 +6,7 @@ missing field is an error, so that no setting is silently without effect.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
@@ -37,27 +38,47 @@ class ViTConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ConvConfig:
-    """Residual convolutional encoder: stages at strides 4, 8, 16 and 32, fused top-down at stride 16.
+    """Convolutional encoder of inverted residuals, whose maps at strides 4, 8, 16 and 32 are fused at stride 16.
+
+    One entry a stage in each tuple; the defaults are those of EfficientNet-Lite0, whose weights fit.
 
     Args:
         stem_width: channels at stride 2.
-        widths: channels of the four stages.
-        depths: residual blocks of the four stages.
+        widths: channels of the stages.
+        depths: blocks of the stages.
+        kernels: sides of the depthwise kernels.
+        strides: of the stages' first blocks; with the stem's 2 they multiply to 32.
+        expansions: how many times wider a block is inside.
         fusion_depth: residual blocks on the fused stride-16 map.
     """
 
-    stem_width: int
-    widths: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
-    fusion_depth: int = 1
+    stem_width: int = 32
+    widths: tuple[int, ...] = (16, 24, 40, 80, 112, 192, 320)
+    depths: tuple[int, ...] = (1, 2, 2, 3, 3, 4, 1)
+    kernels: tuple[int, ...] = (3, 3, 5, 3, 5, 5, 3)
+    strides: tuple[int, ...] = (1, 2, 2, 2, 1, 2, 1)
+    expansions: tuple[int, ...] = (1, 6, 6, 6, 6, 6, 6)
+    fusion_depth: int = 2
     kind: Literal["conv"] = "conv"
 
     def __post_init__(self) -> None:
-        stages: set[int] = {len(self.widths), len(self.depths)}  # as read from a file, where a type promises nothing
-        if stages != {4}:
-            raise ValueError(f"A conv encoder has four stages, got widths {self.widths} and depths {self.depths}.")
-        if min(self.depths) < 1 or min(self.widths) < 1 or self.stem_width < 1 or self.fusion_depth < 0:
-            raise ValueError("Widths and depths of a conv encoder must be positive.")
+        per_stage = (self.widths, self.depths, self.kernels, self.strides, self.expansions)
+        if len({len(values) for values in per_stage}) != 1:
+            raise ValueError(f"widths, depths, kernels, strides and expansions need an entry a stage, got {per_stage}.")
+        if min(map(min, per_stage)) < 1 or self.stem_width < 1 or self.fusion_depth < 0:
+            raise ValueError("The sizes of a conv encoder must be positive.")
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError(f"The kernels of a conv encoder must be odd, got {self.kernels}.")
+        if set(self.strides) - {1, 2} or 2 * math.prod(self.strides) != 2 * CONV_STRIDE:
+            raise ValueError(f"The strides of a conv encoder must be 1 or 2 and multiply to 16, got {self.strides}.")
+
+    def stages_by_stride(self) -> dict[int, int]:
+        """The last stage at each of the strides 4, 8, 16 and 32."""
+        stride, last = 2, {}
+        for index, step in enumerate(self.strides):
+            stride *= step
+            last[stride] = index
+        return {stride: last[stride] for stride in (4, 8, 16, 32)}
 
 
 EncoderConfig = ViTConfig | ConvConfig
@@ -174,8 +195,9 @@ PRESETS: dict[str, ModelConfig] = {
     "maskloom-s": ModelConfig(
         name="maskloom-s",
         image_size=512,
-        encoder=ConvConfig(stem_width=24, widths=(48, 96, 192, 256), depths=(1, 2, 3, 2), fusion_depth=1),
+        encoder=ConvConfig(),
         prompt_dim=128,
+        transformer_heads=4,
         transformer_mlp_dim=512,
         iou_head_hidden_dim=128,
     ),

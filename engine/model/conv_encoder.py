@@ -1,11 +1,12 @@
-"""A small residual convolutional image encoder for CPUs: the default model's eyes.
+"""A small convolutional image encoder for CPUs: the default model's eyes.
 
-Plain 3x3 convolutions with batch norm and ReLU, kept channels_last in memory: the shapes every CPU and GPU kernel
-library is fastest at, and safe in bfloat16. Stages at strides 4, 8, 16, 32 are fused at stride 16 (coarse context
-comes down, stride-8 detail comes up), and a neck ending in a layer norm gives embeddings of an even scale, which
-per-channel int8 storage needs. Convolutions do not know where they are, and the decoder adds positions to attention
-only, never to what its masks are read from; so the embedding carries its cells' positions, as a transformer's does.
-Input (B, 3, S, S), output (B, C, S/16, S/16).
+The trunk is EfficientNet-Lite (Tan and Le 2019; the Lite variants have ReLU6 and no squeeze-and-excitation), so that
+weights trained on ImageNet fit: with a thousand photographs to learn from, first weights matter more than anything
+else. Its maps at strides 4, 8, 16 and 32 are fused at stride 16 (coarse context comes down, detail comes up), and a
+neck ending in a layer norm gives embeddings of an even scale, which per-channel int8 storage needs. Convolutions do not
+know where they are, and the decoder adds positions to attention only, never to what its masks are read from; so the
+embedding carries its cells' positions, as a transformer's does. Kept channels_last in memory, where every kernel
+library is fastest. Input (B, 3, S, S), output (B, C, S/16, S/16).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ConvEncoder"]
 
 POSITION_GAIN = 0.5  # at the start of training; the neck's own channels have a deviation of one
+BATCHNORM_EPS = 1e-3  # EfficientNet's
 
 
 class ConvEncoder(nn.Module):
@@ -36,19 +38,21 @@ class ConvEncoder(nn.Module):
 
     def __init__(self, config: ConvConfig, out_dim: int, grid: int) -> None:
         super().__init__()
-        widths = config.widths
-        self.stem = nn.Sequential(
-            ConvNorm(3, config.stem_width, stride=2), ConvNorm(config.stem_width, widths[0], stride=2)
-        )
-        in_widths = (widths[0], *widths[:-1])
+        self.stem = ConvNorm(3, config.stem_width, stride=2)
+        in_widths = (config.stem_width, *config.widths[:-1])
         self.stages = nn.ModuleList(
-            _stage(in_widths[index], widths[index], config.depths[index], stride=1 if index == 0 else 2)
-            for index in range(4)
+            _stage(in_width, width, kernel, stride, expansion, depth)
+            for in_width, width, kernel, stride, expansion, depth in zip(
+                in_widths, config.widths, config.kernels, config.strides, config.expansions, config.depths, strict=True
+            )
         )
-        self.from_fine = ConvNorm(widths[1], out_dim, stride=2, activation=False)
-        self.from_middle = ConvNorm(widths[2], out_dim, kernel_size=1, activation=False)
-        self.from_coarse = ConvNorm(widths[3], out_dim, kernel_size=1, activation=False)
-        self.fusion = nn.Sequential(*(ResidualBlock(out_dim, out_dim, stride=1) for _ in range(config.fusion_depth)))
+        self._tapped = config.stages_by_stride()
+        widths = {stride: config.widths[index] for stride, index in self._tapped.items()}
+        self.from_finest = ConvNorm(widths[4], out_dim, kernel_size=4, stride=4, activation=False)
+        self.from_fine = ConvNorm(widths[8], out_dim, stride=2, activation=False)
+        self.from_middle = ConvNorm(widths[16], out_dim, kernel_size=1, activation=False)
+        self.from_coarse = ConvNorm(widths[32], out_dim, kernel_size=1, activation=False)
+        self.fusion = nn.Sequential(*(ResidualBlock(out_dim) for _ in range(config.fusion_depth)))
         self.neck = nn.Sequential(
             nn.Conv2d(out_dim, out_dim, kernel_size=3, padding=1, bias=False), LayerNorm2d(out_dim)
         )
@@ -56,7 +60,7 @@ class ConvEncoder(nn.Module):
         # Random Fourier features as in the prompt encoder, whose matrix `Sam` copies into this one.
         self.register_buffer("position_matrix", torch.randn(2, out_dim // 2))
         self.position_gain = nn.Parameter(torch.full((out_dim,), POSITION_GAIN))
-        self._batchnorm_frozen = False
+        self._still: list[nn.BatchNorm2d] = []
         self._initialise()
         self.to_channels_last()
 
@@ -67,9 +71,10 @@ class ConvEncoder(nn.Module):
         for stage in self.stages:
             x = stage(x)
             maps.append(x)
-        _, fine, middle, coarse = maps
+        finest, fine, middle, coarse = (maps[index] for index in self._tapped.values())
         context = functional.interpolate(self.from_coarse(coarse), scale_factor=2.0, mode="nearest")
-        fused = functional.relu(self.from_middle(middle) + self.from_fine(fine) + context)
+        detail = self.from_fine(fine) + self.from_finest(finest)
+        fused = functional.relu(self.from_middle(middle) + detail + context)
         embedding: Tensor = self.neck(self.fusion(fused))
         return (embedding + self._positions(embedding, offset)).contiguous()
 
@@ -91,6 +96,8 @@ class ConvEncoder(nn.Module):
             elif isinstance(module, ResidualBlock):
                 # Every block starts as its shortcut, which lets the deep stages learn from the first step.
                 nn.init.zeros_(module.conv2.norm.weight)
+            elif isinstance(module, InvertedResidual) and module.shortcut:
+                nn.init.zeros_(module.project.norm.weight)
 
     def to_channels_last(self) -> None:
         """Lay the convolutions' weights out as the activations are; loading a checkpoint may undo it."""
@@ -98,53 +105,94 @@ class ConvEncoder(nn.Module):
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
-    def freeze_batchnorm(self, frozen: bool = True) -> None:
-        """Hold batch-norm statistics still, also in train mode: for rounds with few images or small batches."""
-        self._batchnorm_frozen = frozen
+    def freeze_batchnorm(self, frozen: bool = True, layers: int | None = None) -> None:
+        """Hold batch-norm statistics still, also in train mode: for rounds with few images or small batches.
+
+        `layers`: only of the stem and the first `layers` - 1 stages.
+        """
+        parts = list(self.children()) if layers is None else [self.stem, *self.stages][:layers]
+        norms = [module for part in parts for module in part.modules() if isinstance(module, nn.BatchNorm2d)]
+        self._still = norms if frozen else []
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
-        if self._batchnorm_frozen:
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+        for norm in self._still:
+            norm.eval()
         return self
 
 
 class ConvNorm(nn.Module):
-    """Convolution, batch norm and, unless told otherwise, ReLU."""
+    """Convolution, batch norm and, unless told otherwise, ReLU6.
+
+    Padded as TensorFlow's SAME: where that is uneven, one more at the right and at the bottom.
+    """
 
     def __init__(
-        self, in_width: int, width: int, *, kernel_size: int = 3, stride: int = 1, activation: bool = True
+        self,
+        in_width: int,
+        width: int,
+        *,
+        kernel_size: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        activation: bool = True,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_width, width, kernel_size, stride, padding=kernel_size // 2, bias=False)
-        self.norm = nn.BatchNorm2d(width)
+        before, after = (kernel_size - stride) // 2, (kernel_size - stride + 1) // 2
+        self._uneven = (before, after, before, after) if before != after else None
+        padding = 0 if self._uneven else before
+        self.conv = nn.Conv2d(in_width, width, kernel_size, stride, padding=padding, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(width, eps=BATCHNORM_EPS)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(self.conv(x))
-        return functional.relu(x, inplace=True) if self.activation else x
+        if self._uneven:
+            x = functional.pad(x, self._uneven)
+        x = self.norm(self.conv(x)) if self.norm.training else self._folded(x)
+        # In place is free only where no gradient is recorded: autograd would copy the map first.
+        return functional.relu6(x, inplace=not x.requires_grad) if self.activation else x
+
+    def _folded(self, x: Tensor) -> Tensor:
+        """With fixed statistics the norm is part of the convolution: one pass over the map instead of two."""
+        conv, norm = self.conv, self.norm
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        weight = conv.weight * scale[:, None, None, None]
+        bias = norm.bias - norm.running_mean * scale
+        return functional.conv2d(x, weight, bias, conv.stride, conv.padding, groups=conv.groups)
+
+
+class InvertedResidual(nn.Module):
+    """Widen, look around channel by channel, narrow, around a shortcut where shapes allow one (Sandler et al. 2018)."""
+
+    def __init__(self, in_width: int, width: int, *, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        inside = in_width * expansion
+        self.expand = ConvNorm(in_width, inside, kernel_size=1) if expansion > 1 else nn.Identity()
+        self.depthwise = ConvNorm(inside, inside, kernel_size=kernel, stride=stride, groups=inside)
+        self.project = ConvNorm(inside, width, kernel_size=1, activation=False)
+        self.shortcut = in_width == width and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside: Tensor = self.project(self.depthwise(self.expand(x)))
+        return x + inside if self.shortcut else inside
 
 
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut (He et al. 2016)."""
 
-    def __init__(self, in_width: int, width: int, stride: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv1 = ConvNorm(in_width, width, stride=stride)
+        self.conv1 = ConvNorm(width, width)
         self.conv2 = ConvNorm(width, width, activation=False)
-        same = in_width == width and stride == 1
-        self.shortcut = (
-            nn.Identity() if same else ConvNorm(in_width, width, kernel_size=1, stride=stride, activation=False)
-        )
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.conv2(self.conv1(x)) + self.shortcut(x))
+        return functional.relu(self.conv2(self.conv1(x)) + x)
 
 
-def _stage(in_width: int, width: int, depth: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        ResidualBlock(in_width, width, stride), *(ResidualBlock(width, width, stride=1) for _ in range(depth - 1))
-    )
+def _stage(in_width: int, width: int, kernel: int, stride: int, expansion: int, depth: int) -> nn.Sequential:
+    first = InvertedResidual(in_width, width, kernel=kernel, stride=stride, expansion=expansion)
+    others = (InvertedResidual(width, width, kernel=kernel, stride=1, expansion=expansion) for _ in range(depth - 1))
+    return nn.Sequential(first, *others)

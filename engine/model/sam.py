@@ -90,6 +90,13 @@ class Sam(nn.Module):
         embedding: Tensor = self.image_encoder(batch)
         return embedding
 
+    def compile_encoder(self, backend: str = "inductor") -> None:
+        """Let `torch.compile` write the encoder's kernels: the first image takes a minute, those after it less time.
+
+        Worth it on CUDA and for many images. Keys of the state dict stay as they are.
+        """
+        self.image_encoder.compile(backend=backend)
+
     def check_embedding(self, embedding: ArrayLike | Tensor, name: str = "the image") -> Tensor:
         """An embedding from outside, (C, G, G) or (1, C, G, G), as this model's own: (1, C, G, G) float32.
 
@@ -154,10 +161,10 @@ class Sam(nn.Module):
         low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
         return low_res, iou
 
-    def freeze_batchnorm(self, frozen: bool = True) -> None:
-        """Hold the encoder's batch-norm statistics still in train mode; nothing to do for a transformer encoder."""
+    def freeze_batchnorm(self, frozen: bool = True, layers: int | None = None) -> None:
+        """Hold the statistics of the encoder, or of its first `layers`, still; a transformer encoder has none."""
         if isinstance(self.image_encoder, ConvEncoder):
-            self.image_encoder.freeze_batchnorm(frozen)
+            self.image_encoder.freeze_batchnorm(frozen, layers)
 
     def _normalise(self, images: Tensor) -> Tensor:
         size = self.config.image_size

@@ -23,6 +23,8 @@ PIXEL_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 PIXEL_STD = np.array([58.395, 57.12, 57.375], np.float32)
 GREY = np.tile([0.299, 0.587, 0.114], (3, 1))  # luma in every row: the matrix that makes an image grey
 
+MIN_BARE = 16  # cells
+
 FloatArray = NDArray[np.float32]
 
 
@@ -51,11 +53,13 @@ class Crop:
     """A training crop.
 
     `image` float32 (size, size, 3), normalised, zero where padded; `targets` float32 (K, size/4, size/4), the fraction
-    of each low_res cell that a mask covers.
+    of each low_res cell that a mask covers; `bare` (size/4, size/4) is 1 where there is surely no object, or None where
+    that is not known.
     """
 
     image: FloatArray
     targets: FloatArray
+    bare: FloatArray | None = None
 
 
 def make_crop(
@@ -89,7 +93,8 @@ def make_crop(
             break
     grid = size // LOW_RES_STRIDE
     stacked = np.stack(targets) if targets else np.zeros((0, grid, grid), np.float32)
-    return Crop(normalised, stacked)
+    bare = bare_cells(sample.bare()[y0:y1, x0:x1], (out_h, out_w), size, flip=flip) if sample.complete else None
+    return Crop(normalised, stacked, bare)
 
 
 def low_res_target(mask: NDArray[np.bool_], out_size: tuple[int, int], size: int, *, flip: bool = False) -> FloatArray:
@@ -106,6 +111,15 @@ def low_res_target(mask: NDArray[np.bool_], out_size: tuple[int, int], size: int
     grid = size // LOW_RES_STRIDE
     cells = cv2.resize(square, (grid, grid), interpolation=cv2.INTER_AREA)  # whole 4x4 cells: their mean
     return cells.astype(np.float32) / np.float32(255)
+
+
+def bare_cells(
+    bare: NDArray[np.bool_], out_size: tuple[int, int], size: int, *, flip: bool = False
+) -> FloatArray | None:
+    """1 for each low_res cell that is bare and has bare neighbours, else 0; None if there are fewer than `MIN_BARE`."""
+    cells = low_res_target(bare, out_size, size, flip=flip)
+    inner = cv2.erode((cells > 0.99).astype(np.float32), np.ones((3, 3), np.uint8), borderValue=0)
+    return np.asarray(inner, np.float32) if inner.sum() >= MIN_BARE else None
 
 
 def _window(sample: Sample, rng: np.random.Generator, side: float) -> tuple[int, int, int, int]:

@@ -42,14 +42,18 @@ class BatchSize:
 class Batch:
     """`inputs`: normalised images (B, 3, S, S), or embeddings (B, C, g, g) where `embedded`; B may be 0.
 
-    `targets` (N, 4g, 4g) coverage, `image_index` (N,), `offset` (x, y) of the crop in cells of the full grid. A part of
-    a step's batch says with `first` at which place of the whole its images begin.
+    `targets` (N, 4g, 4g) coverage, `image_index` (N,), `offset` (x, y) of the crop in cells of the full grid. Where
+    `nothing` (N,) the target is no mask but the cells where there is surely none: a point there should be answered with
+    a predicted IoU of 0. `clicks` (N, 2) is where a person first clicked for that mask, (x, y) in the model frame, NaN
+    where no one did. A part of a step's batch says with `first` at which place of the whole its images begin.
     """
 
     inputs: Tensor
     embedded: bool
     targets: Tensor
     image_index: Tensor
+    nothing: Tensor
+    clicks: Tensor
     offset: tuple[int, int]
     first: int = 0
 
@@ -60,6 +64,8 @@ class Batch:
             inputs=self.inputs.to(device),
             targets=self.targets.to(device),
             image_index=self.image_index.to(device),
+            nothing=self.nothing.to(device),
+            clicks=self.clicks.to(device),
         )
 
     def split(self, parts: int) -> list[Batch]:
@@ -74,6 +80,8 @@ class Batch:
                         inputs=self.inputs[places.start : places.stop],
                         targets=self.targets[mine],
                         image_index=self.image_index[mine] - places.start,
+                        nothing=self.nothing[mine],
+                        clicks=self.clicks[mine],
                         first=self.first + places.start,
                     )
                 )
@@ -142,7 +150,7 @@ class ImageBatches:
             embedded=False,
             offset=offset,
             first=places.start,
-            **stack_targets([crop.targets for crop in crops], size.size // LOW_RES_STRIDE),
+            **stack_targets([ImageTargets(crop.targets, crop.bare) for crop in crops], size.size // LOW_RES_STRIDE),
         )
 
     def _crop(self, rng: np.random.Generator, size: BatchSize) -> Crop:
@@ -157,15 +165,40 @@ class ImageBatches:
         raise TrainingError("No crop of the training images keeps a mask; the masks are too small to learn.")
 
 
+@dataclass(frozen=True)
+class ImageTargets:
+    """Of one image: `targets` (K, h, w); `bare` (h, w) cells; `clicks` (K, 2) as in `Batch`, where they are known."""
+
+    targets: NDArray[np.float32]
+    bare: NDArray[np.float32] | None = None
+    clicks: NDArray[np.float32] | None = None
+
+
 class Targets(TypedDict):
     """The part of a `Batch` that is about masks."""
 
     targets: Tensor
     image_index: Tensor
+    nothing: Tensor
+    clicks: Tensor
 
 
-def stack_targets(per_image: Sequence[NDArray[np.float32]], side: int) -> Targets:
-    """Targets (K, side, side) of each image -> those of all, and whose they are."""
-    empty = np.zeros((0, side, side), np.float32)
-    owners = np.repeat(np.arange(len(per_image)), [len(targets) for targets in per_image])
-    return Targets(targets=torch.from_numpy(np.concatenate([empty, *per_image])), image_index=torch.from_numpy(owners))
+def stack_targets(per_image: Sequence[ImageTargets], side: int) -> Targets:
+    """What each image asks about -> what the batch does, an image's bare cells after its masks."""
+    stacks = [np.zeros((0, side, side), np.float32)]
+    clicks = [np.zeros((0, 2), np.float32)]
+    counts, nothing = [], []
+    for image in per_image:
+        bare = 0 if image.bare is None else 1
+        masks = len(image.targets)
+        stacks += [image.targets] if image.bare is None else [image.targets, image.bare[None]]
+        unknown = np.full((masks + bare, 2), np.nan, np.float32)
+        clicks.append(unknown if image.clicks is None else np.concatenate([image.clicks, unknown[masks:]]))
+        nothing += [False] * masks + [True] * bare
+        counts.append(masks + bare)
+    return Targets(
+        targets=torch.from_numpy(np.concatenate(stacks)),
+        image_index=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
+        nothing=torch.tensor(nothing, dtype=torch.bool),
+        clicks=torch.from_numpy(np.concatenate(clicks)),
+    )

@@ -132,13 +132,37 @@ def next_click_training(logits: Tensor, targets: Tensor, chance: Tensor) -> tupl
 
 
 def sample_prompt(
-    targets: Tensor, script: Script, *, box_probability: float = 0.5
+    targets: Tensor,
+    script: Script,
+    *,
+    nothing: Tensor | None = None,
+    clicks: Tensor | None = None,
+    box_probability: float = 0.5,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """First prompts of training: a uniform foreground point or a noisy box for each mask (N, h, w).
+
+    Always a point where the target is `nothing` (N,). Half of the points are where a person clicked, if `clicks` (N, 2)
+    tell of one that hits the mask.
 
     -> points (N, 2), labels (N,) (1, or -1 where the prompt is a box), boxes (N, 4), is_box bool (N,).
     """
     is_box = script.first < box_probability
-    points = random_points(first_region(targets), script.points[:, 0])
+    if nothing is not None:
+        is_box = is_box & ~nothing
+    region = first_region(targets)
+    points = random_points(region, script.points[:, 0])
+    if clicks is not None:
+        replayed = (script.first >= (1 + box_probability) / 2) & _hits(region, clicks)
+        points = torch.where(replayed[:, None], clicks, points)
     labels = 1.0 - 2.0 * is_box
     return points, labels, noisy_boxes(targets, script.corners), is_box
+
+
+def _hits(regions: Tensor, points: Tensor) -> Tensor:
+    """Which model-frame points lie in their region: bool (N, h, w), (N, 2) or NaN -> bool (N,)."""
+    height, width = regions.shape[1:]
+    cells = ((points + 0.5) / LOW_RES_STRIDE).floor()
+    limit = torch.tensor([width, height], device=points.device)
+    inside = ((cells >= 0) & (cells < limit)).all(dim=1)  # false for NaN
+    x, y = cells.nan_to_num().clamp(min=0).minimum(limit - 1).long().unbind(dim=1)
+    return inside & regions[torch.arange(len(regions), device=regions.device), y, x]

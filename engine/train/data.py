@@ -34,12 +34,14 @@ UInt8Array = NDArray[np.uint8]
 class Sample:
     """One image and its masks.
 
-    `image` is uint8 RGB (H, W, 3); `rles` are compressed COCO RLEs of exactly (H, W).
+    `image` is uint8 RGB (H, W, 3); `rles` are compressed COCO RLEs of exactly (H, W). `complete`: all that counts as an
+    object here has a mask, so that a prompt beside the masks has no right answer.
     """
 
     name: str
     image: UInt8Array
     rles: tuple[Rle, ...]
+    complete: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,6 +65,12 @@ class Sample:
         """Mask `index`, bool (H, W)."""
         return rle_ops.decode(self.rles[index])
 
+    def bare(self) -> BoolArray:
+        """What no mask covers, bool (H, W)."""
+        if not self.rles:
+            return np.ones(self.size, dtype=bool)
+        return np.logical_not(rle_ops.decode(coco_mask.merge(list(self.rles))))
+
     def masks(self) -> BoolArray:
         """All masks, bool (K, H, W)."""
         if not self.rles:
@@ -70,9 +78,11 @@ class Sample:
         return np.stack([self.mask(i) for i in range(len(self.rles))])
 
 
-def sample_from_masks(name: str, image: UInt8Array, masks: Sequence[BoolArray] | BoolArray) -> Sample:
+def sample_from_masks(
+    name: str, image: UInt8Array, masks: Sequence[BoolArray] | BoolArray, *, complete: bool = False
+) -> Sample:
     """A `Sample` from bool masks (H, W); empty masks are left out."""
-    return Sample(name, image, tuple(rle_ops.encode(mask) for mask in masks if np.any(mask)))
+    return Sample(name, image, tuple(rle_ops.encode(mask) for mask in masks if np.any(mask)), complete)
 
 
 class SampleSource(Protocol):

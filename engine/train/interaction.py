@@ -92,19 +92,25 @@ def interact(
     script: Script,
     settings: InteractionSettings,
     *,
+    nothing: Tensor | None = None,
+    clicks: Tensor | None = None,
     offset: tuple[int, int] = (0, 0),
 ) -> Interaction:
     """Simulate annotators on N masks and sum the losses of every decoder call.
 
     `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); `script` decides what is random;
-    `offset` in cells as in `prepare`.
+    `nothing` (N,), `clicks` (N, 2) and `offset` as in `Batch`. Figures leave out what is about nothing.
     The loss is the mean over masks and calls. The three candidates learn from the first prompt; the single-mask token
     from every call (in the paper from all but the first: here it must also answer boxes, and it learns much sooner).
     For crops smaller than the model's input, call it within `grid_of`.
     """
     features = prepare(model, embeddings, offset)
     shift = torch.tensor(offset, dtype=torch.float32, device=targets.device) * model.config.patch_size
-    points, labels, boxes, is_box = sample_prompt(targets, script, box_probability=settings.box_probability)
+    nothing = torch.zeros(len(targets), dtype=torch.bool, device=targets.device) if nothing is None else nothing
+    something = torch.logical_not(nothing)
+    points, labels, boxes, is_box = sample_prompt(
+        targets, script, nothing=nothing, clicks=clicks, box_probability=settings.box_probability
+    )
     coords, kinds = first_tokens(points, labels, boxes, is_box)
     previous: Tensor | None = None
     losses: list[Tensor] = []
@@ -121,12 +127,12 @@ def interact(
         logits, predicted = logits.float(), predicted.float()
         first = call == 0
         masks, scores, reached = interaction_loss(
-            logits, predicted, targets, candidates=first, focal_weight=settings.focal_weight
+            logits, predicted, targets, candidates=first, focal_weight=settings.focal_weight, nothing=nothing
         )
         losses.append((masks + settings.iou_weight * scores).mean())
         token = carried_token(predicted.detach(), ~is_box if first else torch.zeros_like(is_box))
         previous = _of_token(logits.detach(), token)[:, None]
-        ious.append(float(_of_token(reached, token).mean()))
+        ious.append(float(mean_where(_of_token(reached, token), something)))
     return Interaction(torch.stack(losses).mean(), ious[0], ious[-1], script.num_calls)
 
 
@@ -143,6 +149,11 @@ def carried_token(predicted: Tensor, use_candidates: Tensor) -> Tensor:
     """Whose mask is fed back: the candidate of highest predicted IoU, or token 0; (N, 4), bool (N,) -> (N,)."""
     best = 1 + predicted[:, 1:].argmax(dim=1)
     return torch.where(use_candidates, best, torch.zeros_like(best))
+
+
+def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
+    """Mean of the chosen values, 0 if there are none: (N,), bool (N,) -> scalar."""
+    return (values * chosen).sum() / chosen.sum().clamp(min=1)
 
 
 def _of_token(values: Tensor, token: Tensor) -> Tensor:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 SMOOTHING = 0.95  # of the figures reported as progress
 TIME_TICKS = 1000  # "total" of progress where only the time is known
+ENCODER = "image_encoder."
 SUMMED = ("loss", "first_iou", "last_iou", "masks")  # figures of a step, summed over its masks
 
 
@@ -67,13 +68,16 @@ class Phase:
 class TrainSettings:
     """Settings of one run.
 
-    The run ends after `max_steps` or `minutes`, whichever comes first; the learning rate warms up over `warmup_steps`
-    and falls along a cosine to `final_lr` of its height at that end. `bf16` runs the encoder in bfloat16 (the decoder's
-    small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. On a CPU, `shards` splits
-    every batch over that many threads, torch's own being one meanwhile: on a busy machine those spend most of their
-    time waiting for each other. With more than one shard, batch norm's statistics, unless frozen, depend on timing, so
-    that a run is no longer exactly repeatable. `accumulate` works on every batch in that many parts, one after the
-    other: the same gradient in less memory. `loaders` threads make batches ahead of the step.
+    The run ends after `max_steps` or `minutes`, whichever comes first; the learning rate warms up over
+    `warmup_steps` and falls along a cosine to `final_lr` of its height at that end. The encoder's rate is
+    `encoder_lr` of that, times `layer_decay` for every layer (stem, stages or blocks, neck) that is above, and the
+    `frozen_layers` nearest to the image stay as they are, statistics too: both for encoders that begin with trained
+    weights. `bf16` runs the encoder in bfloat16 (the decoder's small attentions are faster in float32). `ema_decay`
+    0 turns the averaging of weights off. On a CPU, `shards` splits every batch over that many threads, torch's own
+    being one meanwhile: on a busy machine those spend most of their time waiting for each other. With more than one
+    shard, batch norm's statistics, unless frozen, depend on timing, so that a run is no longer exactly repeatable.
+    `accumulate` works on every batch in that many parts, one after the other: the same gradient in less memory.
+    `loaders` threads make batches ahead of the step.
     """
 
     mode: Literal["full", "decoder"] = "full"
@@ -82,6 +86,8 @@ class TrainSettings:
     minutes: float | None = None
     learning_rate: float = 8e-4
     encoder_lr: float = 1.0
+    layer_decay: float = 1.0
+    frozen_layers: int = 0
     weight_decay: float = 0.05
     warmup_steps: int = 250
     final_lr: float = 0.01
@@ -204,9 +210,8 @@ class _Run:
         self.stopped = False
         model.train()
         frozen = settings.freeze_batchnorm or settings.mode == "decoder"
-        if frozen:
-            model.freeze_batchnorm()
-        self._statistics = [] if frozen else _batchnorm_statistics(model)
+        model.freeze_batchnorm(frozen or settings.frozen_layers > 0, None if frozen else settings.frozen_layers)
+        self._statistics = _batchnorm_statistics(model)
         self.fraction = 0.0
         self.agree(stop=False)
 
@@ -332,9 +337,12 @@ class _Run:
             embeddings = embeddings.float()
         asked = (self.model, embeddings, batch.targets, batch.image_index, script)
         if phase.lesson == "prototypes":
-            interaction = match_prototypes(*asked, focal_weight=phase.interaction.focal_weight)
+            weight = phase.interaction.focal_weight
+            interaction = match_prototypes(*asked, nothing=batch.nothing, focal_weight=weight)
         else:
-            interaction = interact(*asked, phase.interaction, offset=batch.offset)
+            interaction = interact(
+                *asked, phase.interaction, nothing=batch.nothing, clicks=batch.clicks, offset=batch.offset
+            )
         num_masks = len(batch.targets)
         gradients = torch.autograd.grad(interaction.loss * num_masks, self._trained, allow_unused=True)
         means = (float(interaction.loss.detach()), interaction.first_iou, interaction.last_iou, 1.0)
@@ -376,20 +384,34 @@ def _plus(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 
 def _batchnorm_statistics(model: Sam) -> list[Tensor]:
-    """What batch norm remembers of the batches it saw: running means and variances."""
-    layers = [module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    """What batch norm, where not frozen, remembers of the batches it saw: running means and variances."""
+    norms = (module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
+    layers = [norm for norm in norms if norm.training]
     return [value for layer in layers for value in (layer.running_mean, layer.running_var) if value is not None]
 
 
 def _parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, object]]:
-    """Trained parameters; weight decay for matrices only, the encoder's rate scaled by `encoder_lr`."""
+    """Trained parameters; weight decay for matrices only, the encoder's rates scaled as `TrainSettings` says."""
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    layers = {name: _encoder_layer(name) for name, _ in model.named_parameters() if name.startswith(ENCODER)}
+    last = 1 + max(layer for layer in layers.values() if layer is not None)
     for name, parameter in model.named_parameters():
-        in_encoder = name.startswith("image_encoder.")
-        trained = settings.mode == "full" or not in_encoder
+        scale, trained = 1.0, True
+        if name in layers:
+            layer = layers[name]
+            layer = last if layer is None else layer
+            scale = settings.encoder_lr * settings.layer_decay ** (last - layer)
+            trained = settings.mode == "full" and layer >= settings.frozen_layers
         parameter.requires_grad_(trained)
         if trained:
             plain = parameter.ndim < 2 or "embed" in name or "token" in name
-            key = (0.0 if plain else settings.weight_decay, settings.encoder_lr if in_encoder else 1.0)
-            groups.setdefault(key, []).append(parameter)
+            groups.setdefault((0.0 if plain else settings.weight_decay, scale), []).append(parameter)
     return [{"params": params, "weight_decay": decay, "scale": scale} for (decay, scale), params in groups.items()]
+
+
+def _encoder_layer(name: str) -> int | None:
+    """0 for what sees the image first, n for the n-th stage or block; None for what comes after the last of them."""
+    part, _, rest = name.removeprefix(ENCODER).partition(".")
+    if part in ("stages", "blocks"):
+        return 1 + int(rest.partition(".")[0])
+    return 0 if part in ("stem", "patch_embed", "pos_embed") else None

@@ -79,22 +79,35 @@ def mask_iou(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def interaction_loss(
-    logits: Tensor, iou_predictions: Tensor, targets: Tensor, *, candidates: bool, focal_weight: float = FOCAL_WEIGHT
+    logits: Tensor,
+    iou_predictions: Tensor,
+    targets: Tensor,
+    *,
+    candidates: bool,
+    focal_weight: float = FOCAL_WEIGHT,
+    nothing: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss of one decoder call.
 
     `logits` (N, 4, H, W) and `iou_predictions` (N, 4) in token order [single, m1, m2, m3]; `targets` (N, H, W).
     Token 0 always learns; where `candidates`, the best of the three does too (least loss), and all of them learn to
-    predict their IoU, since they are ranked by it. Where they do not learn, nothing is computed for them.
+    predict their IoU, since they are ranked by it. Where they do not learn, nothing is computed for them. Prompts about
+    `nothing` (N,) have no right mask: they learn to predict an IoU of 0 from their first answer, and no more.
     -> (mask loss (N,), IoU loss (N,), IoU of each token looked at (N, 4) or (N, 1)).
     """
     if not candidates:
         logits, iou_predictions = logits[:, :1], iou_predictions[:, :1]
     wanted = targets[:, None]
     ious = mask_iou(logits, wanted)
+    if nothing is not None:
+        ious = ious.masked_fill(nothing[:, None], 0.0)
     errors = (iou_predictions - ious).square()
     masks = mask_loss(logits, wanted, focal_weight=focal_weight)
-    if not candidates:
-        return masks[:, 0], errors[:, 0], ious
-    best = masks[:, 1:].min(dim=1).values
-    return masks[:, 0] + best, errors[:, 0] + errors[:, 1:].mean(dim=1), ious
+    mask_losses, iou_losses = masks[:, 0], errors[:, 0]
+    if candidates:
+        mask_losses = mask_losses + masks[:, 1:].min(dim=1).values
+        iou_losses = iou_losses + errors[:, 1:].mean(dim=1)
+    if nothing is not None:
+        mask_losses = mask_losses.masked_fill(nothing, 0.0)
+        iou_losses = iou_losses if candidates else iou_losses.masked_fill(nothing, 0.0)
+    return mask_losses, iou_losses, ious

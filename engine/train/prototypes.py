@@ -15,7 +15,7 @@ import torch
 from torch.nn import functional
 
 from engine.train.clicks import first_region, random_points
-from engine.train.interaction import Interaction
+from engine.train.interaction import Interaction, mean_where
 from engine.train.losses import mask_iou, mask_loss
 
 if TYPE_CHECKING:
@@ -34,11 +34,13 @@ def match_prototypes(
     image_index: Tensor,
     script: Script,
     *,
+    nothing: Tensor,
     focal_weight: float,
 ) -> Interaction:
     """One random point for each of N masks, answered without the transformer.
 
-    `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,). As `interact`, a single call.
+    `embeddings` (B, C, g, g); `targets` (N, 4g, 4g) coverage; `image_index` (N,); rows about `nothing` (N,) are
+    left out. As `interact`, a single call.
     """
     size = embeddings.shape[-1] * model.config.patch_size
     points = random_points(first_region(targets), script.points[:, 0])
@@ -53,6 +55,7 @@ def match_prototypes(
     for image in range(len(embeddings)):
         mine = image_index == image
         logits[mine] = (kernels[mine] @ upscaled[image].flatten(1)).view(-1, *targets.shape[1:])
-    loss = mask_loss(logits, targets, focal_weight=focal_weight).mean()
-    iou = float(mask_iou(logits.detach(), targets).mean())
+    something = torch.logical_not(nothing)
+    loss = mean_where(mask_loss(logits, targets, focal_weight=focal_weight), something)
+    iou = float(mean_where(mask_iou(logits.detach(), targets), something))
     return Interaction(loss, iou, iou, 1)

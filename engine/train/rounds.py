@@ -2,28 +2,33 @@
 
 A decoder round trains prompt encoder and decoder on cached embeddings, so that every embedding stays valid and a round
 takes minutes on a CPU. A full round trains on images and changes the encoder too, with batch norm held still since
-rounds are small. Neither touches the model it starts from. Knows nothing of datasets, gates or stages.
+rounds are small. Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every
+step may replay generated scenes, which every model has seen and no licence holds back. Knows nothing of datasets, gates
+or stages.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from pycocotools import mask as coco_mask
 
 from engine.errors import TrainingError
 from engine.geometry import Frame
 from engine.masks import rle as rle_ops
 from engine.model.fingerprint import encoder_sha256
 from engine.predict import embedding as embedding_file
-from engine.train.augment import AugmentSettings, low_res_target
-from engine.train.batches import Batch, BatchSize, ImageBatches, stack_targets
+from engine.train.augment import AugmentSettings, bare_cells, low_res_target
+from engine.train.batches import Batch, BatchSize, ImageBatches, ImageTargets, MixedSource, stack_targets
 from engine.train.interaction import InteractionSettings
 from engine.train.loop import Phase, TrainSettings, train
+from engine.train.scenes import SceneDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,11 +47,15 @@ MAX_COVER = 0.9  # of the image (SAM section A)
 
 @dataclass(frozen=True)
 class RoundSample:
-    """One annotated image of a decoder round: its embedding file (path or content), (h, w), and its final masks."""
+    """One annotated image of a decoder round: its embedding file (path or content), (h, w), and its final masks.
+
+    `clicks`: where an annotator first clicked for each mask, (x, y) in the image frame, or None; empty: not known.
+    """
 
     embedding: Path | bytes
     original_size: tuple[int, int]
     rles: Sequence[Mapping[str, Any]]
+    clicks: Sequence[tuple[float, float] | None] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +64,8 @@ class RoundSettings:
 
     `max_steps` None chooses about `epochs` looks at every mask, within 60 to 240 steps; the round ends after `minutes`
     in any case. The defaults keep a decoder round of 40 images under two minutes on two cores. A full round of a large
-    encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once).
+    encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once). `replay` is the share of a step's
+    images that are scenes, of which there are `replay_scenes`.
     """
 
     seed: int = 0
@@ -68,6 +78,8 @@ class RoundSettings:
     shards: int = 2
     accumulate: int = 1
     num_masks: int = 6
+    replay: float = 0.0
+    replay_scenes: int = 24
     ema_decay: float = 0.98
     interaction: InteractionSettings = field(
         default_factory=lambda: InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
@@ -78,7 +90,12 @@ class RoundSettings:
         """Steps of a round on `num_masks` masks."""
         if self.max_steps is not None:
             return self.max_steps
-        return int(np.clip(self.epochs * num_masks / (self.num_images * self.num_masks), 60, 240))
+        return int(np.clip(self.epochs * num_masks / ((self.num_images - self.num_replayed) * self.num_masks), 60, 240))
+
+    @property
+    def num_replayed(self) -> int:
+        """Images of a step that are scenes; at least one is not."""
+        return min(self.num_images - 1, round(self.replay * self.num_images))
 
 
 def train_decoder_round(
@@ -95,7 +112,10 @@ def train_decoder_round(
     round early, the model as it is then is returned. Raises `TrainingError` if there is no usable mask, or an embedding
     was made by another encoder.
     """
-    batches = EmbeddingBatches(samples, encoder_sha256(model), model.config.image_size)
+    replay = _embedded_scenes(model, settings.replay_scenes) if settings.num_replayed else []
+    batches = EmbeddingBatches(
+        samples, encoder_sha256(model), model.config.image_size, replay=replay, num_replayed=settings.num_replayed
+    )
     run = _train_settings(settings, "decoder", batches.num_masks, model.config.image_size)
     return _round(model, batches, run, out_dir, progress, should_stop)
 
@@ -110,8 +130,9 @@ def train_full_round(
 ) -> Sam:
     """A copy of `model` trained on images, encoder included. Otherwise as `train_decoder_round`."""
     config = model.config
+    share = settings.num_replayed / settings.num_images
     batches = ImageBatches(
-        samples,
+        MixedSource([samples, SceneDataset(settings.replay_scenes)], [1 - share, share]) if share else samples,
         frame=config.image_size,
         patch_size=config.patch_size,
         augment=AugmentSettings(scale_range=(0.7, 1.4)),
@@ -156,16 +177,47 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
     )
 
 
+@torch.inference_mode()
+def _embedded_scenes(model: Sam, count: int) -> list[RoundSample]:
+    """Generated scenes as a round takes them."""
+    encoder, scenes = encoder_sha256(model), SceneDataset(count)
+    made = []
+    for index in range(count):
+        scene = scenes[index]
+        meta = embedding_file.EmbeddingMeta(
+            encoder_sha256=encoder,
+            image_sha256="0" * 64,
+            image_size=model.config.image_size,
+            original_size=scene.size,
+        )
+        values = model.embed(model.preprocess([scene.image]))[0].float().cpu().numpy()
+        made.append(RoundSample(embedding_file.encode(values, meta), scene.size, scene.rles))
+    return made
+
+
 class EmbeddingBatches:
     """Batches of whole images whose embeddings are in files, read when they are drawn: memory holds only the content
-    that was given as bytes. Targets are made once and kept as bytes. No image is decoded.
+    that was given as bytes. Targets are made once and kept as bytes. No image is decoded. The last `num_replayed`
+    images of a batch are from `replay`.
     """
 
-    def __init__(self, samples: Sequence[RoundSample], encoder: str, image_size: int) -> None:
+    def __init__(
+        self,
+        samples: Sequence[RoundSample],
+        encoder: str,
+        image_size: int,
+        *,
+        replay: Sequence[RoundSample] = (),
+        num_replayed: int = 0,
+    ) -> None:
+        self._num_replayed = num_replayed if replay else 0
         self._embeddings: list[Path | bytes] = []
         self._targets: list[NDArray[np.uint8]] = []
-        for sample in samples:
-            targets = _targets(sample, image_size)
+        self._clicks: list[NDArray[np.float32]] = []
+        self._bare: list[NDArray[np.bool_] | None] = []
+        self._num_new = 0
+        for number, sample in enumerate([*samples, *replay]):
+            targets, clicks = _targets(sample, image_size)
             if not len(targets):
                 continue
             values, meta = _read(sample.embedding)
@@ -177,23 +229,31 @@ class EmbeddingBatches:
             self._shape = values.shape
             self._embeddings.append(sample.embedding)
             self._targets.append(targets)
-        if not self._embeddings:
+            self._clicks.append(clicks)
+            self._bare.append(_bare(sample, image_size))
+            self._num_new += number < len(samples)
+        if not self._num_new:
             raise TrainingError("There is no mask to train on; accept masks on some embedded images first.")
 
     @property
     def num_masks(self) -> int:
-        """Masks that can be trained on."""
-        return sum(len(targets) for targets in self._targets)
+        """Masks that can be trained on, without those replayed."""
+        return sum(len(targets) for targets in self._targets[: self._num_new])
 
     def batch(self, seed: int, step: int, size: BatchSize, places: range | None = None) -> Batch:
-        count = min(size.num_images, len(self._embeddings))
-        chosen = np.random.default_rng([seed, step]).choice(len(self._embeddings), count, replace=False).tolist()
+        rng = np.random.default_rng([seed, step])
+        num_old = min(self._num_replayed, len(self._embeddings) - self._num_new)
+        chosen = rng.choice(self._num_new, min(size.num_images - num_old, self._num_new), replace=False).tolist()
+        chosen += (self._num_new + rng.choice(len(self._embeddings) - self._num_new, num_old, replace=False)).tolist()
+        count = len(chosen)
         places = range(count) if places is None else range(min(places.start, count), min(places.stop, count))
         targets = []
         for place in places:
-            mine = self._targets[chosen[place]]
+            mine, bare = self._targets[chosen[place]], self._bare[chosen[place]]
             picked = np.random.default_rng([seed, step, 1 + place]).permutation(len(mine))[: size.num_masks]
-            targets.append(mine[picked].astype(np.float32) / np.float32(255))
+            coverage = mine[picked].astype(np.float32) / np.float32(255)
+            cells = None if bare is None else bare.astype(np.float32)
+            targets.append(ImageTargets(coverage, cells, self._clicks[chosen[place]][picked]))
         embeddings = np.zeros((len(places), *self._shape), np.float32)
         for index, place in enumerate(places):
             embeddings[index] = _read(self._embeddings[chosen[place]])[0]
@@ -210,16 +270,28 @@ def _read(embedding: Path | bytes) -> tuple[NDArray[np.float32], EmbeddingMeta]:
     return embedding_file.decode(embedding if isinstance(embedding, bytes) else embedding.read_bytes())
 
 
-def _targets(sample: RoundSample, image_size: int) -> NDArray[np.uint8]:
-    """Coverage of every usable mask as bytes, (K, S/4, S/4)."""
+def _targets(sample: RoundSample, image_size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Coverage of every usable mask as bytes (K, S/4, S/4), and the clicks they began with, (K, 2) or NaN."""
     frame = Frame(sample.original_size, image_size)
-    kept = []
-    for rle in sample.rles:
+    kept, clicks = [], []
+    for rle, click in zip_longest(sample.rles, sample.clicks):
         checked = rle_ops.validate(rle, *sample.original_size)
         target = low_res_target(rle_ops.decode(checked), frame.input_size, image_size)
         covered = float(target.sum())
         cells = frame.input_size[0] * frame.input_size[1] / (image_size // frame.low_res_size) ** 2
         if MIN_CELLS <= covered <= MAX_COVER * cells:
             kept.append((target * 255).round().astype(np.uint8))
+            clicks.append(click or (np.nan, np.nan))
     side = frame.low_res_size
-    return np.stack(kept) if kept else np.zeros((0, side, side), np.uint8)
+    stacked = np.stack(kept) if kept else np.zeros((0, side, side), np.uint8)
+    return stacked, frame.points_to_model(np.reshape(clicks, (-1, 2)))
+
+
+def _bare(sample: RoundSample, image_size: int) -> NDArray[np.bool_] | None:
+    """Cells beside all masks. Where annotators left objects out some are there, but their likes teach the model better:
+    what looks like them is a mask far more often than not.
+    """
+    frame = Frame(sample.original_size, image_size)
+    union = rle_ops.decode(coco_mask.merge([rle_ops.validate(rle, *sample.original_size) for rle in sample.rles]))
+    cells = bare_cells(np.logical_not(union), frame.input_size, image_size)
+    return None if cells is None else cells > 0

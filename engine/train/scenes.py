@@ -69,7 +69,7 @@ class SceneDataset:
         sample = self._samples[index]
         if sample is None:
             seed = self._seed + range(len(self))[index]
-            sample = sample_from_masks(f"scene-{seed}", *make_scene(seed, self._size))
+            sample = sample_from_masks(f"scene-{seed}", *make_scene(seed, self._size), complete=True)
             self._samples[index] = sample
         return sample
 

@@ -1,15 +1,23 @@
 """Snapshots: canonical bytes, and never a training mask among those measured on."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256, make_snapshot
+from backend import pipeline
+from backend.annotation.models import Mask, MaskSource
+from backend.core.runtime import Runtime
+from backend.rounds import service
+from backend.rounds.snapshot import Snapshot, SnapshotImage, SnapshotMask, content_sha256, make_snapshot
+from tests.backend.conftest import Scene
 
 
 def image(name: str, masks: int = 2) -> SnapshotImage:
     rle = {"size": [2, 2], "counts": "04"}
-    return SnapshotImage(
-        image_id=name, sha256=f"sha-{name}", height=2, width=2, masks=tuple((f"{name}-{i}", rle) for i in range(masks))
-    )
+    clicks = [None, (1.0, 0.5)]
+    made = tuple(SnapshotMask(f"{name}-{i}", rle, clicks[i % 2]) for i in range(masks))
+    return SnapshotImage(image_id=name, sha256=f"sha-{name}", height=2, width=2, masks=made)
 
 
 def test_order_of_rows_does_not_change_the_bytes() -> None:
@@ -20,6 +28,35 @@ def test_order_of_rows_does_not_change_the_bytes() -> None:
     assert content_sha256(one.to_json()) != content_sha256(
         make_snapshot("d", images[:2], [image("h")], max_eval_masks=10).to_json()
     )
+
+
+@pytest.mark.parametrize(
+    ("source", "prompts", "click"),
+    [
+        (MaskSource.MODEL, [{"type": "point", "x": 3.0, "y": 4.5, "label": 1}], (3.0, 4.5)),
+        (MaskSource.MODEL, [{"type": "box", "x0": 1, "y0": 1, "x1": 9, "y1": 9}], None),
+        (MaskSource.MODEL, [{"type": "point", "x": 3.0, "y": 4.5, "label": 0}], None),
+        (MaskSource.BRUSH, [], None),
+        (MaskSource.PROPOSAL, [{"type": "point", "x": 3.0, "y": 4.5, "label": 1}], None),
+    ],
+)
+def test_the_first_click_of_a_person_is_kept(
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    source: MaskSource,
+    prompts: list[dict[str, Any]],
+    click: tuple[float, float] | None,
+) -> None:
+    pipeline.install()
+    scene = make_scene(train=2, heldout=0)
+    with runtime.database.transaction() as session:
+        for mask in session.query(Mask).filter(Mask.image_id == scene.image_ids[0]):
+            mask.source, mask.prompts = source, prompts
+        row = service.start_round(session, scene.dataset_id)
+        snapshot = service.take_snapshot(session, row)
+    images = {image.image_id: image for image in (*snapshot.train, *snapshot.heldout)}
+    (mask,) = images[str(scene.image_ids[0])].masks
+    assert mask.click == click
 
 
 def test_round_trip() -> None:

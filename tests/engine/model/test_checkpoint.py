@@ -74,7 +74,7 @@ def test_fingerprints_know_what_changed(tiny_conv_model):
     tiny_conv_model.config = dataclasses.replace(tiny_conv_model.config, name="another name")
     assert encoder_sha256(tiny_conv_model) == encoder
     with torch.no_grad():
-        tiny_conv_model.image_encoder.stem[0].norm.running_mean.add_(1)
+        tiny_conv_model.image_encoder.stem.norm.running_mean.add_(1)
     assert encoder_sha256(tiny_conv_model) != encoder
 
 

@@ -27,7 +27,14 @@ def test_unknown_and_missing_fields_are_named():
         ModelConfig.from_dict({**values, "encoder": {"kind": "mamba"}})
 
 
-CONV = {"stem_width": 8, "widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
+CONV = {
+    "stem_width": 8,
+    "widths": (8, 8, 8, 8),
+    "depths": (1, 1, 1, 1),
+    "kernels": (3, 3, 3, 3),
+    "strides": (2, 2, 2, 2),
+    "expansions": (1, 2, 2, 2),
+}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +44,9 @@ CONV = {"stem_width": 8, "widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
         lambda: ViTConfig(embed_dim=12, depth=1, num_heads=3, global_attn_indexes=(1,)),
         lambda: ConvConfig(**{**CONV, "widths": (8, 8, 8)}),
         lambda: ConvConfig(**{**CONV, "depths": (0, 1, 1, 1)}),
+        lambda: ConvConfig(**{**CONV, "kernels": (3, 3, 4, 3)}),
+        lambda: ConvConfig(**{**CONV, "strides": (1, 2, 2, 2)}),
+        lambda: ConvConfig(**{**CONV, "strides": (1, 4, 2, 2)}),
         lambda: ModelConfig(name="x", image_size=100, encoder=ConvConfig(**CONV)),
         lambda: ModelConfig(name="x", image_size=48, encoder=ConvConfig(**CONV)),
         lambda: ModelConfig(name="x", image_size=64, encoder=ConvConfig(**CONV), patch_size=32),
@@ -45,5 +55,9 @@ CONV = {"stem_width": 8, "widths": (8, 8, 8, 8), "depths": (1, 1, 1, 1)}
     ],
 )
 def test_impossible_sizes_are_refused(make):
-    with pytest.raises(ValueError, match=r"must|needs|has"):
+    with pytest.raises(ValueError, match=r"must|need|has|multiply"):
         make()
+
+
+def test_the_maps_of_each_stride_come_from_the_last_stage_there():
+    assert ConvConfig().stages_by_stride() == {4: 1, 8: 2, 16: 4, 32: 6}

@@ -91,7 +91,7 @@ def test_embeddings_have_an_even_scale(tiny_conv_model):
     assert embedding.shape == (2, 32, 4, 4)
     assert embedding.is_contiguous()
     # A deviation of one from the layer norm, and a little from the positions.
-    torch.testing.assert_close(embedding.std(dim=1), torch.ones(2, 4, 4), atol=0.25, rtol=0)
+    torch.testing.assert_close(embedding.std(dim=1), torch.ones(2, 4, 4), atol=0.3, rtol=0)
 
 
 def test_the_default_model_is_small():
@@ -105,3 +105,13 @@ def test_several_images_need_to_be_named(tiny_conv_model):
     sparse = torch.zeros(1, 2, 32)
     with pytest.raises(ValueError, match="image_index"):
         tiny_conv_model.mask_decoder(features, sparse)
+
+
+def test_a_compiled_encoder_answers_the_same_under_the_same_keys(tiny_conv_model):
+    model = tiny_conv_model
+    batch, keys = torch.randn(1, 3, 64, 64), list(model.state_dict())
+    with torch.inference_mode():
+        expected = model.embed(batch)
+        model.compile_encoder(backend="eager")
+        torch.testing.assert_close(model.embed(batch), expected)
+    assert list(model.state_dict()) == keys

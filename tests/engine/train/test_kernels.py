@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.train.augment import NO_AUGMENTATION, PIXEL_MEAN, AugmentSettings, low_res_target, make_crop
-from engine.train.batches import Batch
+from engine.train.batches import Batch, BatchSize, ImageBatches
 from engine.train.clicks import (
     Script,
     first_region,
@@ -19,6 +19,7 @@ from engine.train.clicks import (
 )
 from engine.train.data import Sample, sample_from_masks
 from engine.train.losses import interaction_loss, mask_iou, mask_loss
+from engine.train.scenes import make_scene
 
 
 def chance(count: int, seed: int = 0) -> torch.Tensor:
@@ -139,12 +140,44 @@ def test_first_prompts_are_half_boxes() -> None:
     target = torch.zeros(400, 8, 8)
     target[:, 2:6, 2:6] = 1
     batch = Batch(
-        inputs=torch.zeros(1, 1), embedded=True, targets=target, image_index=torch.zeros(400).long(), offset=(0, 0)
+        inputs=torch.zeros(1, 1),
+        embedded=True,
+        targets=target,
+        image_index=torch.zeros(400).long(),
+        nothing=torch.zeros(400).bool(),
+        clicks=torch.full((400, 2), torch.nan),
+        offset=(0, 0),
     )
-    _, labels, _, is_box = sample_prompt(target, Script.write(0, 0, batch, (1.0,)))
+    script = Script.write(0, 0, batch, (1.0,))
+    _, labels, _, is_box = sample_prompt(target, script)
     assert 150 < int(is_box.sum()) < 250
     assert (labels[is_box] == -1).all()
     assert (labels[~is_box] == 1).all()
+    _, labels, _, is_box = sample_prompt(target, script, nothing=torch.ones(400).bool())
+    assert not is_box.any()
+    assert (labels == 1).all()
+
+
+def test_points_are_where_people_clicked_half_of_the_time_if_that_hits_the_mask() -> None:
+    target = torch.zeros(400, 8, 8)
+    target[:, 2:6, 2:6] = 1
+    clicks = torch.full((400, 2), torch.nan)
+    clicks[:200] = torch.tensor([10.25, 12.0])
+    clicks[200:300] = torch.tensor([2.0, 40.0])  # misses the mask, even the image
+    batch = Batch(
+        inputs=torch.zeros(1, 1),
+        embedded=True,
+        targets=target,
+        image_index=torch.zeros(400).long(),
+        nothing=torch.zeros(400).bool(),
+        clicks=clicks,
+        offset=(0, 0),
+    )
+    points, _, _, is_box = sample_prompt(target, Script.write(0, 0, batch, (1.0,)), clicks=clicks)
+    replayed = (points == torch.tensor([10.25, 12.0])).all(dim=1)
+    assert not replayed[200:].any()
+    assert 0.35 < float(replayed[:200][~is_box[:200]].float().mean()) < 0.65
+    assert bool(((points > 7.4) & (points < 23.6)).all())
 
 
 def plain_mask_loss(logits: torch.Tensor, targets: torch.Tensor, focal_weight: float) -> torch.Tensor:
@@ -212,6 +245,53 @@ def test_only_the_best_candidate_learns_from_a_point_and_only_token_0_later() ->
     assert [bool(logits.grad[0, token].any()) for token in range(4)] == [True, False, False, False]
 
 
+def test_a_prompt_about_nothing_teaches_a_predicted_iou_of_zero_from_its_first_answer_and_no_mask() -> None:
+    logits = torch.randn(2, 4, 4, 4, requires_grad=True)
+    scores = torch.full((2, 4), 0.5, requires_grad=True)
+    region = torch.ones(2, 4, 4)
+    nothing = torch.tensor([True, False])
+    masks, ious, reached = interaction_loss(logits, scores, region, candidates=True, nothing=nothing)
+    assert masks[0] == 0
+    assert not reached[0].any()
+    assert ious[0].item() == pytest.approx(0.25 + 0.25)
+    masks.sum().backward(retain_graph=True)
+    assert logits.grad is not None
+    assert not logits.grad[0].any()
+    assert logits.grad[1].any()
+    masks, ious, _ = interaction_loss(logits, scores, region, candidates=False, nothing=nothing)
+    assert masks[0] == ious[0] == 0
+
+
+def test_bare_cells_keep_away_from_masks_and_padding() -> None:
+    image = np.zeros((64, 48, 3), np.uint8)
+    mask = np.zeros((64, 48), bool)
+    mask[20:40, 20:40] = True
+    sample = sample_from_masks("one", image, [mask], complete=True)
+    crop = make_crop(sample, np.random.default_rng(0), size=64, frame=64, num_masks=4, settings=NO_AUGMENTATION)
+    assert crop.bare is not None
+    expected = np.zeros((16, 16), np.float32)
+    expected[1:15, 1:11] = 1
+    expected[4:11, 4:11] = 0
+    np.testing.assert_array_equal(crop.bare, expected)
+    unknown = sample_from_masks("one", image, [mask])
+    assert (
+        make_crop(unknown, np.random.default_rng(0), size=64, frame=64, num_masks=4, settings=NO_AUGMENTATION).bare
+        is None
+    )
+
+
+def test_a_complete_image_asks_once_about_nothing() -> None:
+    samples = [
+        sample_from_masks(f"scene-{seed}", *make_scene(seed, (96, 128)), complete=seed == 0) for seed in range(2)
+    ]
+    source = ImageBatches(samples, frame=128, patch_size=16, augment=NO_AUGMENTATION)
+    batch = source.batch(0, 0, BatchSize(128, 8, 2))
+    per_image = torch.bincount(batch.image_index[batch.nothing], minlength=8).tolist()
+    assert set(per_image) == {0, 1}
+    parts = batch.split(3)
+    assert torch.equal(torch.cat([part.nothing for part in parts]), batch.nothing)
+
+
 def test_a_point_is_drawn_by_rank_among_the_cells_of_its_region() -> None:
     region = torch.zeros(4, 3, 5, dtype=torch.bool)
     region[:, 0, 4] = region[:, 1, 1] = region[:, 2, 0] = True
@@ -228,6 +308,8 @@ def test_a_mask_meets_the_same_annotator_in_a_part_of_its_batch() -> None:
         embedded=True,
         targets=torch.zeros(6, 4, 4),
         image_index=torch.tensor([0, 0, 0, 1, 2, 2]),
+        nothing=torch.zeros(6).bool(),
+        clicks=torch.full((6, 2), torch.nan),
         offset=(0, 0),
     )
     whole = Script.write(3, 7, batch, (1.0, 1.0, 1.0))

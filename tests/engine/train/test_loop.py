@@ -220,6 +220,8 @@ def test_splitting_a_batch_keeps_masks_with_their_images() -> None:
         embedded=True,
         targets=torch.tensor([0.0, 0.0, 1.0, 2.0]).view(4, 1, 1),
         image_index=torch.tensor([0, 0, 1, 2]),
+        nothing=torch.tensor([False, True, True, False]),
+        clicks=torch.arange(8.0).view(4, 2),
         offset=(0, 0),
     )
     parts = batch.split(2)
@@ -265,6 +267,8 @@ def test_crops_are_answered_as_the_window_they_are(tiny_conv_model: Sam) -> None
             embedded=True,
             targets=targets,
             image_index=torch.tensor([0]),
+            nothing=torch.tensor([False]),
+            clicks=torch.full((1, 2), torch.nan),
             offset=offset,
         )
         with grid_of(tiny_conv_model, 2):

@@ -1,5 +1,6 @@
 """Rounds on cached embeddings and on images."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,39 @@ def test_processes_share_a_batch_of_embeddings(tiny_conv_model: Sam, scenes: lis
     assert [len(few.batch(1, 2, size, places).inputs) for places in part_of(4, 2)] == [2, 0]
 
 
+def test_a_share_of_every_step_is_replayed(tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
+    encoder = encoder_sha256(tiny_conv_model)
+    new, old = round_samples(tiny_conv_model, scenes[:3]), round_samples(tiny_conv_model, scenes[3:])
+    source = EmbeddingBatches(new, encoder, 64, replay=old, num_replayed=2)
+    assert source.num_masks == EmbeddingBatches(new, encoder, 64).num_masks
+    alone = [EmbeddingBatches([sample], encoder, 64).batch(0, 0, BatchSize(64, 1, 1)).inputs[0] for sample in old]
+    for step in range(5):
+        batch = source.batch(1, step, BatchSize(64, 4, 3))
+        is_old = [any(torch.equal(image, other) for other in alone) for image in batch.inputs]
+        assert is_old == [False, False, True, True]
+    settings = replace(QUICK, replay=0.5, replay_scenes=2)
+    plain = decoder_sha256(train_decoder_round(tiny_conv_model, new, QUICK, tmp_path / "plain"))
+    mixed = decoder_sha256(train_decoder_round(tiny_conv_model, new, settings, tmp_path / "mixed"))
+    assert mixed != plain
+    full = train_full_round(tiny_conv_model, scenes, settings, tmp_path / "full")
+    assert encoder_sha256(full) != encoder
+
+
+def test_a_round_knows_where_people_clicked(tiny_conv_model: Sam, scenes: list[Sample]) -> None:
+    (sample,) = round_samples(tiny_conv_model, scenes[:1])
+    clicks = [(float(number), 8.0) if number % 2 else None for number in range(len(sample.rles))]
+    source = EmbeddingBatches([replace(sample, clicks=clicks)], encoder_sha256(tiny_conv_model), 64)
+    batch = source.batch(0, 0, BatchSize(64, 1, 100))
+    scale = 64 / 128
+    told = sorted(point for point in batch.clicks.tolist() if point[0] == point[0])
+    assert told
+    assert all(y == 8.0 * scale for _, y in told)
+    assert {x for x, _ in told} <= {point[0] * scale for point in clicks if point}
+    unknown = EmbeddingBatches([sample], encoder_sha256(tiny_conv_model), 64).batch(0, 0, BatchSize(64, 1, 100))
+    assert bool(unknown.clicks.isnan().all())
+    assert len(unknown.clicks) == len(unknown.targets)
+
+
 def test_a_full_round_trains_the_encoder_but_not_its_statistics(
     tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
 ) -> None:
@@ -112,3 +146,5 @@ def test_the_number_of_steps_follows_the_number_of_masks() -> None:
     assert 60 < plan.steps_for(800) < 240
     assert plan.steps_for(100_000) == 240
     assert RoundSettings(max_steps=7).steps_for(800) == 7
+    assert RoundSettings(replay=0.5).steps_for(400) == plan.steps_for(800), "every new mask is looked at as often"
+    assert RoundSettings(num_images=1, replay=0.9).num_replayed == 0

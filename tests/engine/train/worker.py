@@ -31,7 +31,15 @@ def run_settings(**changes: object) -> TrainSettings:
 
 def new_model(seed: int = 0) -> Sam:
     """A tiny model of its own; the same seed gives the same weights."""
-    encoder = ConvConfig(stem_width=8, widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), fusion_depth=1)
+    encoder = ConvConfig(
+        stem_width=8,
+        widths=(8, 8, 16, 16),
+        depths=(1, 1, 1, 1),
+        kernels=(3, 3, 5, 3),
+        strides=(2, 2, 2, 2),
+        expansions=(1, 2, 2, 2),
+        fusion_depth=1,
+    )
     sizes = {"prompt_dim": 32, "transformer_heads": 4, "transformer_mlp_dim": 48, "iou_head_hidden_dim": 32}
     return build_model(ModelConfig(name="tiny", image_size=64, encoder=encoder, **sizes), seed=seed)
 
