@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engine.train.processes import Processes
 
 LOG_EVERY_STEPS = 20
+MASKS = 10  # of an image in a step, at most: most of a step's time goes into the encoder, which they share
 
 
 def train(
@@ -193,17 +194,17 @@ def _settings(
             "--prototypes-until must end before --small-until does, and its lesson is for convolutional encoders; "
             "leave it out, or raise --small-until."
         )
-    # Most of a step's time goes into the decoder's calls, most of what is learnt first comes from the first call. And a
-    # fresh model leaves the answer "nothing, anywhere" much sooner where dice, not the focal loss, has the say.
+    # Most of what is learnt first comes from the first call. And a fresh model leaves the answer "nothing, anywhere"
+    # much sooner where dice, not the focal loss, has the say.
     early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=1.0)
     late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0), focal_weight=5.0)
-    whole = Phase(until=1.0, batch=BatchSize(frame, images, 4), interaction=late)
+    whole = Phase(until=1.0, batch=BatchSize(frame, images, MASKS), interaction=late)
     phases: tuple[Phase, ...] = (whole,)
     if config.encoder.kind == "conv" and small_until > 0:  # a transformer's position embeddings have one size
         half = _crop(frame // 2)
-        phases = (Phase(until=small_until, batch=BatchSize(half, 2 * images, 4), interaction=early), whole)
+        phases = (Phase(until=small_until, batch=BatchSize(half, 2 * images, MASKS), interaction=early), whole)
         if prototypes_until > 0:
-            crops = BatchSize(half, 8 * images // 3, 10)  # the lesson is cheap: more images and masks fit into a step
+            crops = BatchSize(half, 8 * images // 3, MASKS)  # the lesson is cheap: more images fit into a step
             first = Phase(until=prototypes_until, batch=crops, interaction=early, lesson="prototypes")
             phases = (first, *phases)
     return TrainSettings(
