@@ -79,7 +79,7 @@ def _calibration_error(session: Session, dataset_id: uuid.UUID) -> float | None:
     if last is None:
         return None
     measured = (last.after if last.state == RoundState.activated else last.before) or {}
-    return measured.get("calibration_error")
+    return measured.get("calibration_error_1")
 
 
 def history(session: Session, dataset_id: uuid.UUID) -> Sequence[StageChange]:

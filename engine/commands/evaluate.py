@@ -20,8 +20,8 @@ LABELS = {
     "noc85": "clicks to IoU 0.85 (at most 20)",
     "noc90": "clicks to IoU 0.90 (at most 20)",
     "grabcut_box_miou": "mIoU of cv2.grabCut from the same box",
-    "calibration_error": "calibration error of the predicted IoU",
 }
+AFTER_CLICKS = {"miou": "mIoU", "calibration_error": "calibration error of the predicted IoU"}
 
 
 def evaluate(
@@ -78,6 +78,7 @@ def _print_table(report: ClickReport) -> None:
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in report.figures().items():
-        label = LABELS.get(name, f"mIoU after {name.removeprefix('miou_')} click(s)")
+        what, _, clicks = name.rpartition("_")
+        label = LABELS.get(name) or f"{AFTER_CLICKS[what]} after {clicks} click(s)"
         table.add_row(label, f"{value:.3f}")
     stdout.print(table)

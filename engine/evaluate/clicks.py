@@ -104,24 +104,19 @@ class ClickReport:
         """mIoU of grabCut from the same boxes, if it was measured."""
         return _mean_or_none([value for image in self.images for value in image.baseline_iou])
 
-    @property
-    def calibration_error(self) -> float:
-        """Expected calibration error of the predicted IoU, over the answers after each number of clicks."""
-        pairs = [
-            pair
-            for image in self.images
-            for clicks in self.clicks
-            for pair in zip(image.predicted_after[clicks], image.iou_after[clicks], strict=True)
-        ]
-        return expected_calibration_error(*np.array(pairs).reshape(-1, 2).T)
+    def calibration_error(self, clicks: int) -> float:
+        """Expected calibration error of the predicted IoU after this many clicks; generation lives on that after 1."""
+        predicted = [value for image in self.images for value in image.predicted_after[clicks]]
+        true = [value for image in self.images for value in image.iou_after[clicks]]
+        return expected_calibration_error(np.array(predicted), np.array(true))
 
     def figures(self) -> dict[str, float]:
-        """The means that were measured: miou_1, ..., box_miou, noc85, noc90, grabcut_box_miou, calibration_error."""
+        """The means that were measured: miou_1, ..., box_miou, noc85, ..., grabcut_box_miou, calibration_error_1."""
         values: dict[str, float | None] = {f"miou_{k}": self.miou(k) for k in self.clicks}
         levels = self.images[0].num_clicks if self.images else ()
         values |= {"box_miou": self.box_miou, **{f"noc{level * 100:.0f}": self.noc(level) for level in levels}}
         values["grabcut_box_miou"] = self.baseline_miou
-        values["calibration_error"] = self.calibration_error
+        values |= {f"calibration_error_{k}": self.calibration_error(k) for k in self.clicks}
         return {name: value for name, value in values.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:

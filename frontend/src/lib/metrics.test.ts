@@ -9,7 +9,7 @@ test("known figures come in a fixed order, unknown ones and per-image lists do n
 });
 
 test("fewer clicks and errors are better", () => {
-  expect(isBetter({ key: "calibration_error", label: "", before: 0.1, after: 0.2 })).toBe(false);
+  expect(isBetter({ key: "calibration_error_1", label: "", before: 0.1, after: 0.2 })).toBe(false);
   expect(isBetter({ key: "noc85", label: "", before: 5, after: 4 })).toBe(true);
   expect(isBetter({ key: "miou_1", label: "", before: 0.5, after: 0.4 })).toBe(false);
   expect(isBetter({ key: "miou_1", label: "", before: 0.5, after: null })).toBeNull();

@@ -6,7 +6,7 @@ const LABELS: Record<string, string> = {
   box_miou: "mIoU, box",
   noc85: "Clicks to IoU 0.85",
   noc90: "Clicks to IoU 0.90",
-  calibration_error: "Calibration error",
+  calibration_error_1: "Calibration error, 1 click",
 };
 
 export interface MetricRow {
@@ -28,7 +28,7 @@ export function metricRows(before: Figures, after: Figures): MetricRow[] {
     .filter((row) => row.before !== null || row.after !== null);
 }
 
-const lessIsBetter = (key: string) => key.startsWith("noc") || key === "calibration_error";
+const lessIsBetter = (key: string) => key.startsWith("noc") || key.startsWith("calibration_error");
 
 /** Whether a change of this figure is good: fewer clicks and errors are better, more of everything else is. */
 export function isBetter(row: MetricRow): boolean | null {

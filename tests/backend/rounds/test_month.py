@@ -80,7 +80,7 @@ class Month:
                     row.state = RoundState.activated
                     row.snapshot_at = utcnow()
                     row.gate = {"gain": GAINS[row.number - 1]}
-                    row.after = {"calibration_error": 0.2 if row.number < 5 else 0.06}
+                    row.after = {"calibration_error_1": 0.2 if row.number < 5 else 0.06}
 
     def note_stage(self, now: datetime) -> None:
         with self.runtime.database.transaction() as session:

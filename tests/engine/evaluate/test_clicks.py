@@ -101,7 +101,7 @@ def test_parts_can_be_left_out() -> None:
     truth = square(16, 16, 32)
     model = ScriptedModel(truth, truth)
     report = evaluate(model, [sample(truth)], clicks=(1, 3), box=False, noc=())
-    assert set(report.figures()) == {"miou_1", "miou_3", "calibration_error"}
+    assert set(report.figures()) == {"miou_1", "miou_3", "calibration_error_1", "calibration_error_3"}
     assert len(model.asked) == 3
 
 
@@ -120,7 +120,8 @@ def test_the_report_compares_what_was_predicted_of_the_answers_that_count() -> N
     (image,) = report.images
     # The candidate says 1 and is right; the single mask says 9, which is read as 1, and covers about a quarter.
     assert image.predicted_after == {1: [1.0], 2: [9.0]}
-    assert report.calibration_error == pytest.approx(1 - (image.iou_after[1][0] + image.iou_after[2][0]) / 2)
+    assert report.calibration_error(1) == pytest.approx(1 - image.iou_after[1][0])
+    assert report.calibration_error(2) == pytest.approx(1 - image.iou_after[2][0])
 
 
 def test_small_masks_are_left_out_and_nothing_is_refused() -> None:
