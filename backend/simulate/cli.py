@@ -73,7 +73,8 @@ def simulate(
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=1))
         return
-    Console().print(_table(report), _generated(report))
+    wide = None if Console().is_terminal else 140  # a log file has no width of its own
+    Console(width=wide).print(_table(report), _generated(report))
     typer.echo(f"Written: {files[0]} and {files[1]}")
 
 
