@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.model.config import ConvConfig, ModelConfig, ViTConfig
+from engine.model.config import ModelConfig, ViTConfig
 from engine.model.sam import Sam, build_model
+from tests.factories.sizes import TINY_ENCODER
 
 torch.set_num_threads(2)
 
@@ -42,15 +43,7 @@ def tiny_conv_config() -> ModelConfig:
     return ModelConfig(
         name="tiny-conv",
         image_size=64,
-        encoder=ConvConfig(
-            stem_width=8,
-            widths=(8, 8, 16, 16),
-            depths=(1, 1, 1, 1),
-            kernels=(3, 3, 5, 3),
-            strides=(2, 2, 2, 2),
-            expansions=(1, 2, 2, 2),
-            fusion_depth=1,
-        ),
+        encoder=TINY_ENCODER,
         prompt_dim=32,
         transformer_heads=4,
         transformer_mlp_dim=48,

@@ -1,6 +1,7 @@
 """A real model, small enough that embedding, training and generating with it take moments."""
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,15 @@ from backend.core.storage import Storage
 from backend.registry import service as registry
 from backend.registry.models import ModelVersion
 from backend.registry.service import ModelFiles
-from engine.model.config import ConvConfig, ModelConfig
+from engine.model.config import ModelConfig
+from tests.factories.sizes import TINY_ENCODER
 
 TINY = ModelConfig(
     name="tiny",
     image_size=64,
     patch_size=16,
     prompt_dim=32,
-    encoder=ConvConfig(
-        stem_width=8,
-        widths=(8, 8, 16, 16),
-        depths=(1, 1, 1, 1),
-        kernels=(3, 3, 5, 3),
-        strides=(2, 2, 2, 2),
-        expansions=(1, 2, 2, 2),
-        fusion_depth=0,
-    ),
+    encoder=replace(TINY_ENCODER, fusion_depth=0),
     mask_in_chans=4,
     transformer_depth=2,
     transformer_heads=2,

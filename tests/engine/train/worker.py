@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from engine.model.config import ConvConfig, ModelConfig
+from engine.model.config import ModelConfig
 from engine.model.sam import Sam, build_model
 from engine.train.augment import AugmentSettings
 from engine.train.batches import BatchSize, ImageBatches
@@ -19,6 +19,7 @@ from engine.train.interaction import InteractionSettings
 from engine.train.loop import Phase, TrainSettings, train
 from engine.train.processes import join
 from engine.train.scenes import make_scene
+from tests.factories.sizes import TINY_ENCODER
 
 
 def run_settings(**changes: object) -> TrainSettings:
@@ -31,17 +32,8 @@ def run_settings(**changes: object) -> TrainSettings:
 
 def new_model(seed: int = 0) -> Sam:
     """A tiny model of its own; the same seed gives the same weights."""
-    encoder = ConvConfig(
-        stem_width=8,
-        widths=(8, 8, 16, 16),
-        depths=(1, 1, 1, 1),
-        kernels=(3, 3, 5, 3),
-        strides=(2, 2, 2, 2),
-        expansions=(1, 2, 2, 2),
-        fusion_depth=1,
-    )
     sizes = {"prompt_dim": 32, "transformer_heads": 4, "transformer_mlp_dim": 48, "iou_head_hidden_dim": 32}
-    return build_model(ModelConfig(name="tiny", image_size=64, encoder=encoder, **sizes), seed=seed)
+    return build_model(ModelConfig(name="tiny", image_size=64, encoder=TINY_ENCODER, **sizes), seed=seed)
 
 
 def batches() -> ImageBatches:

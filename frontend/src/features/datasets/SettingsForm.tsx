@@ -1,5 +1,17 @@
 /** The editable part of a dataset, saved as a whole. */
-import { Button, Card, Group, NumberInput, SimpleGrid, Stack, Switch, Textarea, TextInput, Title } from "@mantine/core";
+import {
+  Button,
+  Card,
+  Group,
+  NumberInput,
+  type NumberInputProps,
+  SimpleGrid,
+  Stack,
+  Switch,
+  Textarea,
+  TextInput,
+  Title,
+} from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
@@ -74,6 +86,50 @@ export function SettingsForm({ dataset }: { dataset: Dataset }) {
 
 type NumericKey = { [K in keyof Policy]: Policy[K] extends number ? K : never }[keyof Policy];
 
+const SHARE = { min: 0, max: 1, step: 0.01, decimalScale: 4 };
+const COUNT = { min: 1 };
+const NUMBERS: ({ name: NumericKey; label: string; description: string } & NumberInputProps)[] = [
+  {
+    name: "min_new_masks",
+    label: "New masks before a round",
+    description: "Counted since the last snapshot.",
+    ...COUNT,
+  },
+  {
+    name: "min_gain",
+    label: "Least gain of a round",
+    description: "Held-out mIoU; two rounds below it add nothing more.",
+    ...SHARE,
+    step: 0.005,
+  },
+  {
+    name: "min_speedup",
+    label: "Least speed-up of a round",
+    description: "Share by which seconds per mask must still fall. A stage without gain and speed-up is done.",
+    ...SHARE,
+  },
+  {
+    name: "max_calibration_error",
+    label: "Largest calibration error before stage 3",
+    description: "How far the model's predicted IoU may be from the truth; 1 asks for nothing.",
+    ...SHARE,
+  },
+  { name: "max_rounds_stage1", label: "Most rounds in stage 1", description: "Then stage 2 may begin.", ...COUNT },
+  { name: "max_rounds_stage2", label: "Most rounds in stage 2", description: "Then stage 3 may begin.", ...COUNT },
+  {
+    name: "min_proposals_kept",
+    label: "Proposals kept before stage 3",
+    description: "Share of the last proposals that people left as good as unchanged; 0 asks for nothing.",
+    ...SHARE,
+  },
+  {
+    name: "proposal_window",
+    label: "Proposals looked at for that",
+    description: "The last ones that people kept, mended or threw away.",
+    ...COUNT,
+  },
+];
+
 function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy: Policy) => void }) {
   const number = (key: NumericKey) => ({
     value: policy[key],
@@ -103,66 +159,9 @@ function PolicyFields({ policy, onChange }: { policy: Policy; onChange: (policy:
         {...toggle("frozen")}
       />
       <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="md">
-        <NumberInput
-          label="New masks before a round"
-          description="Counted since the last snapshot."
-          min={1}
-          {...number("min_new_masks")}
-        />
-        <NumberInput
-          label="Least gain of a round"
-          description="Held-out mIoU; two rounds below it add nothing more."
-          min={0}
-          max={1}
-          step={0.005}
-          decimalScale={4}
-          {...number("min_gain")}
-        />
-        <NumberInput
-          label="Least speed-up of a round"
-          description="Share by which seconds per mask must still fall. A stage without gain and speed-up is done."
-          min={0}
-          max={1}
-          step={0.01}
-          decimalScale={3}
-          {...number("min_speedup")}
-        />
-        <NumberInput
-          label="Most rounds in stage 1"
-          description="Then stage 2 may begin."
-          min={1}
-          {...number("max_rounds_stage1")}
-        />
-        <NumberInput
-          label="Most rounds in stage 2"
-          description="Then stage 3 may begin."
-          min={1}
-          {...number("max_rounds_stage2")}
-        />
-        <NumberInput
-          label="Proposals kept before stage 3"
-          description="Share of the last proposals that people left as good as unchanged; 0 asks for nothing."
-          min={0}
-          max={1}
-          step={0.05}
-          decimalScale={3}
-          {...number("min_proposals_kept")}
-        />
-        <NumberInput
-          label="Proposals looked at for that"
-          description="The last ones that people kept, mended or threw away."
-          min={1}
-          {...number("proposal_window")}
-        />
-        <NumberInput
-          label="Largest calibration error before stage 3"
-          description="How far the model's predicted IoU may be from the truth; 1 asks for nothing."
-          min={0}
-          max={1}
-          step={0.01}
-          decimalScale={3}
-          {...number("max_calibration_error")}
-        />
+        {NUMBERS.map(({ name, ...field }) => (
+          <NumberInput key={name} {...field} {...number(name)} />
+        ))}
         <Group grow align="flex-start" gap="xs">
           <NumberInput
             label="Quiet from"
