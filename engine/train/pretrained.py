@@ -38,7 +38,8 @@ def load_trunk(encoder: nn.Module, path: Path) -> None:
     try:
         state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise CheckpointError(f"Weights cannot be read from {path}: {error}") from error
+        # torch's own text would advise to load the file without its safeguard.
+        raise CheckpointError(f"{path} is damaged or no file of weights; download it again.") from error
     values: list[tuple[Tensor, Tensor]] = []
     for ours, conv, norm in _pairs(encoder):
         values.append((ours.conv.weight, _get(state, f"{conv}.weight", path)))
