@@ -17,19 +17,21 @@ from engine.console import fail_clearly, print_json, stderr, stdout
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engine.model.config import ModelConfig
     from engine.model.sam import Sam
     from engine.train.batches import MixedSource
-    from engine.train.loop import Progress, TrainResult, TrainSettings
+    from engine.train.loop import Progress, TrainResult
     from engine.train.processes import Processes
+    from engine.train.recipe import Recipe
 
 LOG_EVERY_STEPS = 20
-MASKS = 10  # of an image in a step, at most: most of a step's time goes into the encoder, which they share
 
 
 def train(
     data: Annotated[
-        list[str], typer.Option("--data", help="COCO folder (instances.json, images/); FOLDER:2.5 weighs its draws.")
+        list[str],
+        typer.Option(
+            "--data", help="COCO folder (instances.json, images/), or a COCO file beside images/; FOLDER:2.5 weighs it."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and the finished weights.")],
     minutes: Annotated[float | None, typer.Option(help="Time budget; the schedule ends when it does.")] = None,
@@ -53,10 +55,22 @@ def train(
     frozen_layers: Annotated[
         int, typer.Option(help="Layers of the encoder, from the image up, that are left as they are.")
     ] = 0,
+    still_layers: Annotated[
+        int,
+        typer.Option(help="Layers of the encoder, from the image up, whose batch-norm statistics stay as they are."),
+    ] = 0,
+    drop_path: Annotated[float, typer.Option(help="Chance that the encoder's last block is left out.")] = 0.0,
+    paste: Annotated[float, typer.Option(help="Share of crops over which objects of other images are laid.")] = 0.0,
+    jitter: Annotated[float, typer.Option(help="Images are scaled by up to this, both ways.")] = 2.0,
+    deep: Annotated[
+        float, typer.Option(help="Share of masks whose clicks fall deep inside instead of anywhere.")
+    ] = 0.5,
     bf16: Annotated[bool, typer.Option(help="Run the encoder in bfloat16.")] = True,
     images: Annotated[
         int, typer.Option(help="Whole images a step, over all processes; twice as many crops of half the size.")
     ] = 6,
+    masks: Annotated[int, typer.Option(help="Masks of an image in a step, at most.")] = 10,
+    calls: Annotated[int, typer.Option(help="Decoder calls for a mask, at most.")] = 5,
     accumulate: Annotated[
         int, typer.Option(help="Work on every batch in this many parts, one after the other: less memory.")
     ] = 1,
@@ -72,6 +86,7 @@ def train(
         from engine.model.checkpoint import save_model
         from engine.model.device import pick_device
         from engine.train.processes import join, own_device
+        from engine.train.recipe import Recipe
 
         place = own_device(pick_device(device))
         with join(place) as processes:
@@ -79,8 +94,7 @@ def train(
                 raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
             sam = _start_model(model, from_scratch, trunk, seed).to(place)
             source = _source(data, scenes, scenes_weight, seed, tell=processes.leads)
-            settings = _settings(
-                sam.config,
+            recipe = Recipe(
                 minutes=minutes,
                 steps=steps,
                 prototypes_until=prototypes_until,
@@ -90,12 +104,19 @@ def train(
                 frozen_layers=frozen_layers,
                 freeze_batchnorm=not from_scratch,
                 bf16=bf16,
+                still_layers=still_layers,
+                drop_path=drop_path,
+                jitter=jitter,
+                paste=paste,
+                deep=deep,
                 images=images,
+                masks=masks,
+                calls=calls,
                 accumulate=accumulate,
                 seed=seed,
                 shards=shards,
             )
-            result = _run(settings, sam, source, out, processes)
+            result = _run(recipe, sam, source, out, processes)
             if not processes.leads:
                 return
             path = out / f"{sam.config.name}.safetensors"
@@ -141,7 +162,8 @@ def _source(data: list[str], scenes: int, scenes_weight: float, seed: int, *, te
         folder, _, weight = entry.rpartition(":")
         if not folder or not _is_positive(weight):
             folder, weight = entry, "1"
-        dataset = CocoDataset(folder)
+        path = Path(folder)
+        dataset = CocoDataset((path, path.parent / "images") if path.is_file() else path)
         if tell:
             for problem in dataset.problems:
                 stderr.print(f"{folder}: {problem}", markup=False, soft_wrap=True)
@@ -161,86 +183,28 @@ def _is_positive(text: str) -> bool:
         return False
 
 
-def _settings(
-    config: ModelConfig,
-    *,
-    minutes: float | None,
-    steps: int | None,
-    prototypes_until: float,
-    small_until: float,
-    learning_rate: float,
-    layer_decay: float,
-    frozen_layers: int,
-    freeze_batchnorm: bool,
-    bf16: bool,
-    images: int,
-    accumulate: int,
-    seed: int,
-    shards: int,
-) -> TrainSettings:
-    """The schedule of the default model: a first lesson in telling objects apart, prompts on crops of half the frame,
-    then on whole frames.
-    """
-    from engine.errors import TrainingError
-    from engine.train.batches import BatchSize
-    from engine.train.interaction import InteractionSettings
-    from engine.train.loop import Phase, TrainSettings
-
-    frame = config.image_size
-    if images < 1:
-        raise TrainingError("--images must be 1 or more.")
-    if prototypes_until and (config.encoder.kind != "conv" or prototypes_until >= small_until):
-        raise TrainingError(
-            "--prototypes-until must end before --small-until does, and its lesson is for convolutional encoders; "
-            "leave it out, or raise --small-until."
-        )
-    # Most of what is learnt first comes from the first call. And a fresh model leaves the answer "nothing, anywhere"
-    # much sooner where dice, not the focal loss, has the say.
-    early = InteractionSettings(length_weights=(3.0, 2.0, 1.0), focal_weight=1.0)
-    late = InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0), focal_weight=5.0)
-    whole = Phase(until=1.0, batch=BatchSize(frame, images, MASKS), interaction=late)
-    phases: tuple[Phase, ...] = (whole,)
-    if config.encoder.kind == "conv" and small_until > 0:  # a transformer's position embeddings have one size
-        half = _crop(frame // 2)
-        phases = (Phase(until=small_until, batch=BatchSize(half, 2 * images, MASKS), interaction=early), whole)
-        if prototypes_until > 0:
-            crops = BatchSize(half, 8 * images // 3, MASKS)  # the lesson is cheap: more images fit into a step
-            first = Phase(until=prototypes_until, batch=crops, interaction=early, lesson="prototypes")
-            phases = (first, *phases)
-    return TrainSettings(
-        seed=seed,
-        minutes=minutes,
-        max_steps=steps,
-        learning_rate=learning_rate,
-        warmup_steps=80,
-        shards=shards,
-        accumulate=accumulate,
-        phases=phases,
-        layer_decay=layer_decay,
-        frozen_layers=frozen_layers,
-        freeze_batchnorm=freeze_batchnorm,
-        bf16=bf16,
-    )
-
-
-def _crop(side: int) -> int:
-    """The next size that the encoder's coarsest stride, 32, divides."""
-    return -(-side // 32) * 32
-
-
-def _run(settings: TrainSettings, sam: Sam, source: MixedSource, out: Path, processes: Processes) -> TrainResult:
+def _run(recipe: Recipe, sam: Sam, source: MixedSource, out: Path, processes: Processes) -> TrainResult:
     import cv2
+    import torch
 
-    from engine.train.augment import AugmentSettings
-    from engine.train.batches import ImageBatches
+    from engine.train.batches import ImageBatches, render_with_numpy
+    from engine.train.device_rendering import DeviceRenderer
     from engine.train.loop import train as run_training
 
     cv2.setNumThreads(1)  # crops are made beside the training step; more threads would take its cores
     config = sam.config
-    augment = AugmentSettings(scale_range=(0.5, 2.0), min_cells=4.0)
-    batches = ImageBatches(source, frame=config.image_size, patch_size=config.patch_size, augment=augment)
+    on_gpu = sam.device.type == "cuda"
+    if on_gpu:
+        torch.set_float32_matmul_precision("high")  # TF32: the decoder's products are then no longer its cost
+    batches = ImageBatches(
+        source,
+        frame=config.image_size,
+        patch_size=config.patch_size,
+        augment=recipe.augment,
+        renderer=DeviceRenderer(sam.device) if on_gpu else render_with_numpy,
+    )
     with _stop_on_interrupt() as should_stop, _progress(shown=processes.leads) as progress:
-        return run_training(settings, sam, batches, out, progress, should_stop, processes)
+        return run_training(recipe.settings(config), sam, batches, out, progress, should_stop, processes)
 
 
 @contextmanager

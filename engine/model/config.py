@@ -194,8 +194,8 @@ PRESETS: dict[str, ModelConfig] = {
     "vit_h": _official("vit_h", 1280, 32, 16, 8),
     "maskloom-s": ModelConfig(
         name="maskloom-s",
-        image_size=512,
-        encoder=ConvConfig(),
+        image_size=768,
+        encoder=ConvConfig(depths=(1, 3, 3, 4, 4, 5, 1), fusion_depth=3),
         prompt_dim=128,
         transformer_heads=4,
         transformer_mlp_dim=512,

@@ -12,7 +12,7 @@ library is fastest. Input (B, 3, S, S), output (B, C, S/16, S/16).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import torch
 from torch import nn
@@ -64,12 +64,22 @@ class ConvEncoder(nn.Module):
         self._initialise()
         self.to_channels_last()
 
-    def forward(self, x: Tensor, offset: tuple[int, int] = (0, 0)) -> Tensor:
-        """Embed images, or crops of the model frame whose top left cell is `offset` (x, y) of the full grid."""
+    @property
+    def num_blocks(self) -> int:
+        """Inverted residuals, of which training may leave some out."""
+        return sum(len(cast("nn.Sequential", stage)) for stage in self.stages)
+
+    def forward(self, x: Tensor, offset: tuple[int, int] = (0, 0), kept: Tensor | None = None) -> Tensor:
+        """Embed images, or crops of the model frame whose top left cell is `offset` (x, y) of the full grid.
+
+        `kept` (B, num_blocks): by how much each image's blocks count beside their shortcuts, where they have one.
+        """
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         maps = []
+        shares = iter([None] * self.num_blocks if kept is None else kept.unbind(1))
         for stage in self.stages:
-            x = stage(x)
+            for block in cast("nn.Sequential", stage):
+                x = block(x, next(shares))
             maps.append(x)
         finest, fine, middle, coarse = (maps[index] for index in self._tapped.values())
         context = functional.interpolate(self.from_coarse(coarse), scale_factor=2.0, mode="nearest")
@@ -175,9 +185,12 @@ class InvertedResidual(nn.Module):
         self.project = ConvNorm(inside, width, kernel_size=1, activation=False)
         self.shortcut = in_width == width and stride == 1
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, share: Tensor | None = None) -> Tensor:
+        """`share` (B,): by how much the block counts beside its shortcut, image by image."""
         inside: Tensor = self.project(self.depthwise(self.expand(x)))
-        return x + inside if self.shortcut else inside
+        if not self.shortcut:
+            return inside
+        return x + inside if share is None else torch.addcmul(x, inside, share[:, None, None, None].to(x.dtype))
 
 
 class ResidualBlock(nn.Module):

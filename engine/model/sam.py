@@ -40,7 +40,7 @@ class Sam(nn.Module):
         super().__init__()
         self.config = config
         encoder = config.encoder
-        self.image_encoder: nn.Module = (
+        self.image_encoder: ConvEncoder | ViTEncoder = (
             ConvEncoder(encoder, config.prompt_dim, config.grid)
             if isinstance(encoder, ConvConfig)
             else ViTEncoder(encoder, config.image_size, config.patch_size, config.prompt_dim)

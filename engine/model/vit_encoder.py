@@ -6,7 +6,7 @@ preprocessed (B, 3, S, S) square, output the (B, C, G, G) embedding.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -43,10 +43,17 @@ class ViTEncoder(nn.Module):
             LayerNorm2d(out_dim),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def num_blocks(self) -> int:
+        """Transformer blocks, of which training may leave some out."""
+        return len(self.blocks)
+
+    def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Embed images; `kept` (B, num_blocks): by how much each image's blocks count beside their shortcuts."""
         x = self.patch_embed(x) + self.pos_embed
-        for block in self.blocks:
-            x = block(x)
+        shares = [None] * self.num_blocks if kept is None else kept[:, :, None, None, None].unbind(1)
+        for block, share in zip(self.blocks, shares, strict=True):
+            x = block(x, share)
         features: Tensor = self.neck(x.permute(0, 3, 1, 2))
         return features.contiguous()
 
@@ -73,10 +80,13 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(config.embed_dim, eps=1e-6)
         self.mlp = MlpBlock(config.embed_dim, int(config.embed_dim * config.mlp_ratio))
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.norm1(x))
-        out: Tensor = x + self.mlp(self.norm2(x))
-        return out
+    def forward(self, x: Tensor, share: Tensor | None = None) -> Tensor:
+        """`share` (B, 1, 1, 1): by how much the block counts beside its shortcuts."""
+        if share is None:
+            x = x + self.attn(self.norm1(x))
+            return x + cast("Tensor", self.mlp(self.norm2(x)))
+        x = x + share * self.attn(self.norm1(x))
+        return x + share * cast("Tensor", self.mlp(self.norm2(x)))
 
 
 class MlpBlock(nn.Module):

@@ -1,8 +1,9 @@
-"""From a sample to a training crop: large-scale jitter, flips, colour jitter, and mask targets on the low_res grid.
+"""What chance decides of a training crop: large-scale jitter, flips, colours, and objects of other images laid over it.
 
 A crop is a square window of the model frame: the image is scaled as it would be for a model of `frame` pixels, times a
 jitter, and a `size` window is cut out. So a model of 512 px can train on 256 px crops that look like parts of its own
-input. Pure numpy and OpenCV; every choice comes from the generator that is passed in.
+input. Here crops are only planned, from one random generator and without touching a pixel; `engine.train.rendering`
+makes them with numpy, `engine.train.device_batches` with torch on the training device.
 """
 
 from __future__ import annotations
@@ -10,22 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import LOW_RES_STRIDE
-
 if TYPE_CHECKING:
-    from engine.train.data import Sample, UInt8Array
+    from collections.abc import Sequence
 
-PIXEL_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
-PIXEL_STD = np.array([58.395, 57.12, 57.375], np.float32)
+    from engine.train.data import Sample
+
 GREY = np.tile([0.299, 0.587, 0.114], (3, 1))  # luma in every row: the matrix that makes an image grey
+SPARE_MASKS = 4  # planned beyond those wanted, since some turn out too small
+MAX_PASTES = 3
+PASTE_SIDES = (0.08, 0.6)  # of the crop's side, log-uniform
+MIN_DONOR_AREA = 24 * 24  # pixels; smaller objects are a smear once enlarged
 
-MIN_BARE = 16  # cells
-
-FloatArray = NDArray[np.float32]
+Window = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class AugmentSettings:
     """How crops are made.
 
     `scale_range` is log-uniform and relative to fitting the long side into the frame. `min_cells` is the smallest mask
-    kept, in low_res cells; masks covering more than `max_cover` of the crop are dropped (SAM section A).
+    kept, in low_res cells; masks covering more than `max_cover` of the crop are dropped (SAM section A). `paste` is the
+    chance that one to three objects of other images are laid over a crop (copy-paste, Ghiasi et al. 2021).
     """
 
     scale_range: tuple[float, float] = (0.4, 1.6)
@@ -41,6 +42,7 @@ class AugmentSettings:
     colour: float = 0.8
     grey: float = 0.08
     invert: float = 0.03
+    paste: float = 0.0
     min_cells: float = 3.0
     max_cover: float = 0.9
 
@@ -49,83 +51,110 @@ NO_AUGMENTATION = AugmentSettings(scale_range=(1.0, 1.0), flip=0.0, colour=0.0, 
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A training crop.
+class Colour:
+    """Of RGB pixels in 0..255: `matrix` (3, 3) @ pixel + `middle` * the crop's mean value + `shift` + noise.
 
-    `image` float32 (size, size, 3), normalised, zero where padded; `targets` float32 (K, size/4, size/4), the fraction
-    of each low_res cell that a mask covers; `bare` (size/4, size/4) is 1 where there is surely no object, or None where
-    that is not known.
+    The noise is normal, its deviation `noise`, and follows from `seed`.
     """
 
-    image: FloatArray
-    targets: FloatArray
-    bare: FloatArray | None = None
+    matrix: NDArray[np.float64]
+    middle: float
+    shift: float
+    noise: float
+    seed: int
 
 
-def make_crop(
-    sample: Sample, rng: np.random.Generator, *, size: int, frame: int, num_masks: int, settings: AugmentSettings
-) -> Crop:
-    """One crop with at most `num_masks` masks (possibly none)."""
-    height, width = sample.size
+@dataclass(frozen=True)
+class Paste:
+    """Mask `index` of `donor`: the `source` box of the donor's pixels fills the `target` box of the crop, both xyxy.
+
+    The target lies inside the crop.
+    """
+
+    donor: Sample
+    index: int
+    source: Window
+    target: Window
+    flip: bool
+
+
+@dataclass(frozen=True)
+class CropPlan:
+    """A crop of `sample`: its `window` xyxy, scaled to `out_size` (h, w), lies at the top left of a square of `size`.
+
+    `masks`: indices that may become targets, in order, more than `num_masks`, of which so many are kept.
+    """
+
+    sample: Sample
+    size: int
+    window: Window
+    out_size: tuple[int, int]
+    flip: bool
+    masks: tuple[int, ...]
+    num_masks: int
+    pastes: tuple[Paste, ...]
+    colour: Colour
+
+
+def plan_crop(
+    sample: Sample,
+    rng: np.random.Generator,
+    *,
+    size: int,
+    frame: int,
+    num_masks: int,
+    settings: AugmentSettings,
+    donors: Sequence[Sample] = (),
+) -> CropPlan:
+    """Choose a crop of `sample`; `donors` may give objects, where `settings.paste` asks for some."""
     low, high = settings.scale_range
     # Window and size are whole pixels, so the aspect ratio may move by a hair; image and masks move together.
-    scale = frame / max(height, width) * float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    scale = frame / max(sample.size) * float(np.exp(rng.uniform(np.log(low), np.log(high))))
     window = _window(sample, rng, size / scale)
     x0, y0, x1, y1 = window
-    out_w = min(size, max(1, round((x1 - x0) * scale)))
-    out_h = min(size, max(1, round((y1 - y0) * scale)))
-    shrink = scale < 1
-    image = cv2.resize(
-        sample.image[y0:y1, x0:x1], (out_w, out_h), interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    out_size = (min(size, max(1, round((y1 - y0) * scale))), min(size, max(1, round((x1 - x0) * scale))))
+    flip = bool(rng.random() < settings.flip)
+    masks = _candidates(sample, rng, window, num_masks)
+    pastes = [_paste(donor, rng, out_size, size) for donor in donors]
+    return CropPlan(
+        sample=sample,
+        size=size,
+        window=window,
+        out_size=out_size,
+        flip=flip,
+        masks=masks,
+        num_masks=num_masks,
+        pastes=tuple(paste for paste in pastes if paste is not None),
+        colour=plan_colour(rng, settings),
     )
-    flip = rng.random() < settings.flip
-    pixels = jitter_colour(np.asarray(image, np.uint8), rng, settings)
-    normalised = np.zeros((size, size, 3), np.float32)
-    pixels = (pixels - PIXEL_MEAN) / PIXEL_STD
-    normalised[:out_h, :out_w] = pixels[:, ::-1] if flip else pixels
-    targets = []
-    for index in _candidates(sample, rng, window, num_masks):
-        target = low_res_target(sample.mask(index)[y0:y1, x0:x1], (out_h, out_w), size, flip=flip)
-        covered = float(target.sum())
-        if settings.min_cells <= covered <= settings.max_cover * target.size:
-            targets.append(target)
-        if len(targets) == num_masks:
-            break
-    grid = size // LOW_RES_STRIDE
-    stacked = np.stack(targets) if targets else np.zeros((0, grid, grid), np.float32)
-    bare = bare_cells(sample.bare()[y0:y1, x0:x1], (out_h, out_w), size, flip=flip) if sample.complete else None
-    return Crop(normalised, stacked, bare)
 
 
-def low_res_target(mask: NDArray[np.bool_], out_size: tuple[int, int], size: int, *, flip: bool = False) -> FloatArray:
-    """Coverage of each low_res cell by `mask` scaled to `out_size` (h, w) at the top left of a square of `size`."""
-    height, width = out_size
-    enlarge = height > mask.shape[0]
-    scaled = cv2.resize(
-        mask.view(np.uint8) * np.uint8(255),
-        (width, height),
-        interpolation=cv2.INTER_LINEAR if enlarge else cv2.INTER_AREA,
-    )
-    square = np.zeros((size, size), np.uint8)
-    square[:height, :width] = scaled[:, ::-1] if flip else scaled
-    grid = size // LOW_RES_STRIDE
-    cells = cv2.resize(square, (grid, grid), interpolation=cv2.INTER_AREA)  # whole 4x4 cells: their mean
-    return cells.astype(np.float32) / np.float32(255)
+def num_pastes(rng: np.random.Generator, settings: AugmentSettings) -> int:
+    """How many objects are laid over a crop."""
+    if not settings.paste or rng.random() >= settings.paste:
+        return 0
+    return int(rng.integers(1, MAX_PASTES + 1))
 
 
-def bare_cells(
-    bare: NDArray[np.bool_], out_size: tuple[int, int], size: int, *, flip: bool = False
-) -> FloatArray | None:
-    """1 for each low_res cell that is bare and has bare neighbours, else 0; None if there are fewer than `MIN_BARE`."""
-    cells = low_res_target(bare, out_size, size, flip=flip)
-    inner = cv2.erode((cells > 0.99).astype(np.float32), np.ones((3, 3), np.uint8), borderValue=0)
-    return np.asarray(inner, np.float32) if inner.sum() >= MIN_BARE else None
+def plan_colour(rng: np.random.Generator, settings: AugmentSettings) -> Colour:
+    """Brightness, contrast, saturation, tint and noise; sometimes grey or inverted."""
+    matrix, middle, shift, noise = np.eye(3), 0.0, 0.0, 0.0
+    if rng.random() < settings.colour:
+        saturation, contrast, brightness = rng.uniform(0.5, 1.5), rng.uniform(0.65, 1.4), rng.uniform(0.7, 1.3)
+        matrix = contrast * (saturation * np.eye(3) + (1 - saturation) * GREY) * rng.uniform(0.9, 1.1, 3)[:, None]
+        middle = brightness - contrast
+        noise = rng.uniform(1, 10) if rng.random() < 0.2 else 0.0
+    if rng.random() < settings.grey:
+        matrix = GREY @ matrix  # a grey shift stays what it is
+    if rng.random() < settings.invert:
+        matrix, middle, shift = -matrix, -middle, 255.0
+    return Colour(matrix, middle, shift, noise, int(rng.integers(2**31)))
 
 
-def _window(sample: Sample, rng: np.random.Generator, side: float) -> tuple[int, int, int, int]:
+def _window(sample: Sample, rng: np.random.Generator, side: float) -> Window:
     """A source window (x0, y0, x1, y1) of at most `side` pixels, around a random mask where it must choose."""
     height, width = sample.size
-    span_w, span_h = min(width, round(side)), min(height, round(side))
+    span_w, span_h = min(width, max(1, round(side))), min(height, max(1, round(side)))
     if len(sample.rles):
         box = sample.boxes[rng.integers(len(sample.rles))]
         anchor_x, anchor_y = rng.uniform(box[0], box[2]), rng.uniform(box[1], box[3])
@@ -136,39 +165,32 @@ def _window(sample: Sample, rng: np.random.Generator, side: float) -> tuple[int,
     return x0, y0, x0 + span_w, y0 + span_h
 
 
-def _candidates(
-    sample: Sample, rng: np.random.Generator, window: tuple[int, int, int, int], num_masks: int
-) -> list[int]:
-    """Masks whose box meets the window, in random order; a few more than wanted since some turn out too small."""
+def _candidates(sample: Sample, rng: np.random.Generator, window: Window, num_masks: int) -> tuple[int, ...]:
+    """Masks whose box meets the window, in random order."""
     if not len(sample.rles):
-        return []
+        return ()
     x0, y0, x1, y1 = window
     boxes = sample.boxes
     inside = np.flatnonzero((boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < y1) & (boxes[:, 3] > y0))
-    chosen: list[int] = rng.permutation(inside)[: num_masks + 4].tolist()
-    return chosen
+    return tuple(rng.permutation(inside)[: num_masks + SPARE_MASKS].tolist())
 
 
-def jitter_colour(image: UInt8Array, rng: np.random.Generator, settings: AugmentSettings) -> FloatArray:
-    """Brightness, contrast, saturation, tint and noise; sometimes grey or inverted. Float32 RGB in 0..255.
-
-    All but the noise is one affine map of RGB, applied in a single pass.
-    """
-    matrix = np.eye(3)
-    shift = np.zeros(3)
-    noise = 0.0
-    if rng.random() < settings.colour:
-        saturation, contrast, brightness = rng.uniform(0.5, 1.5), rng.uniform(0.65, 1.4), rng.uniform(0.7, 1.3)
-        matrix = saturation * np.eye(3) + (1 - saturation) * GREY
-        middle = float(image.mean())
-        matrix = contrast * matrix * rng.uniform(0.9, 1.1, 3)[:, None]
-        shift = np.full(3, middle * (brightness - contrast))
-        noise = rng.uniform(1, 10) if rng.random() < 0.2 else 0.0
-    if rng.random() < settings.grey:
-        matrix, shift = GREY @ matrix, GREY @ shift
-    if rng.random() < settings.invert:
-        matrix, shift = -matrix, 255 - shift
-    pixels = np.asarray(cv2.transform(image.astype(np.float32), np.column_stack([matrix, shift])), np.float32)
-    if noise:
-        pixels += np.float32(noise) * rng.standard_normal(pixels.shape, dtype=np.float32)
-    return np.clip(pixels, 0, 255, out=pixels)
+def _paste(donor: Sample, rng: np.random.Generator, out_size: tuple[int, int], size: int) -> Paste | None:
+    """A whole object of `donor`, put somewhere into the crop; None if it has none."""
+    height, width = donor.size
+    boxes = donor.boxes
+    whole = (boxes[:, 0] > 1) & (boxes[:, 1] > 1) & (boxes[:, 2] < width - 1) & (boxes[:, 3] < height - 1)
+    fit = np.flatnonzero(whole & (donor.areas >= MIN_DONOR_AREA))
+    if not len(fit):
+        return None
+    index = int(rng.choice(fit))
+    x0, y0, x1, y1 = boxes[index].astype(int).tolist()
+    side = size * float(np.exp(rng.uniform(*np.log(PASTE_SIDES))))
+    scale = min(side / max(x1 - x0, y1 - y0), 3.0)
+    width, height = (
+        min(max(2, round(length * scale)), most)
+        for length, most in zip((x1 - x0, y1 - y0), out_size[::-1], strict=True)
+    )
+    left, top = (int(rng.integers(0, room + 1)) for room in (out_size[1] - width, out_size[0] - height))
+    flip = bool(rng.random() < 0.5)
+    return Paste(donor, index, (x0, y0, x1, y1), (left, top, left + width, top + height), flip)

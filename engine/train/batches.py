@@ -16,15 +16,16 @@ from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.geometry import LOW_RES_STRIDE
-from engine.train.augment import AugmentSettings, make_crop
+from engine.train.augment import AugmentSettings, num_pastes, plan_crop
+from engine.train.rendering import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
-    from engine.train.augment import Crop
+    from engine.train.augment import CropPlan
     from engine.train.data import Sample, SampleSource
+
+    Renderer = Callable[["CropPlan", AugmentSettings], "RenderedCrop"]
 
 MAX_EMPTY_DRAWS = 200
 
@@ -124,16 +125,41 @@ class MixedSource:
         return source[inner]
 
 
-class ImageBatches:
-    """Augmented crops of images, for training the whole model."""
+@dataclass(frozen=True)
+class RenderedCrop:
+    """A crop as a batch takes it: `image` (3, S, S) normalised, `targets` (K, S/4, S/4), `bare` (S/4, S/4) or None."""
 
-    def __init__(self, source: SampleSource, *, frame: int, patch_size: int, augment: AugmentSettings) -> None:
+    image: Tensor
+    targets: Tensor
+    bare: Tensor | None
+
+
+def render_with_numpy(plan: CropPlan, settings: AugmentSettings) -> RenderedCrop:
+    """A crop in the CPU's memory."""
+    crop = render(plan, settings)
+    bare = None if crop.bare is None else torch.from_numpy(crop.bare)
+    return RenderedCrop(torch.from_numpy(crop.image).permute(2, 0, 1), torch.from_numpy(crop.targets), bare)
+
+
+class ImageBatches:
+    """Augmented crops of images, for training the whole model; `renderer` makes them from their plans."""
+
+    def __init__(
+        self,
+        source: SampleSource,
+        *,
+        frame: int,
+        patch_size: int,
+        augment: AugmentSettings,
+        renderer: Renderer = render_with_numpy,
+    ) -> None:
         if not len(source):
             raise TrainingError("There is no image with masks to train on; accept some masks first.")
         self._source = source
         self._frame = frame
         self._patch_size = patch_size
         self._augment = augment
+        self._renderer = renderer
         self._probabilities = source.probabilities if isinstance(source, MixedSource) else None
 
     def batch(self, seed: int, step: int, size: BatchSize, places: range | None = None) -> Batch:
@@ -142,36 +168,42 @@ class ImageBatches:
         rng = np.random.default_rng([seed, step])
         room = (self._frame - size.size) // self._patch_size
         offset = (int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1)))
-        images = np.zeros((len(crops), size.size, size.size, 3), np.float32)
-        for index, crop in enumerate(crops):
-            images[index] = crop.image
         return Batch(
-            inputs=torch.from_numpy(images).permute(0, 3, 1, 2),
+            inputs=torch.stack([crop.image for crop in crops]) if crops else torch.zeros(0, 3, size.size, size.size),
             embedded=False,
             offset=offset,
             first=places.start,
             **stack_targets([ImageTargets(crop.targets, crop.bare) for crop in crops], size.size // LOW_RES_STRIDE),
         )
 
-    def _crop(self, rng: np.random.Generator, size: BatchSize) -> Crop:
+    def _crop(self, rng: np.random.Generator, size: BatchSize) -> RenderedCrop:
         """A crop that keeps at least one mask."""
         for _ in range(MAX_EMPTY_DRAWS):
-            sample = self._source[int(rng.choice(len(self._source), p=self._probabilities))]
-            crop = make_crop(
-                sample, rng, size=size.size, frame=self._frame, num_masks=size.num_masks, settings=self._augment
+            plan = plan_crop(
+                self._draw(rng),
+                rng,
+                size=size.size,
+                frame=self._frame,
+                num_masks=size.num_masks,
+                settings=self._augment,
+                donors=[self._draw(rng) for _ in range(num_pastes(rng, self._augment))],
             )
+            crop = self._renderer(plan, self._augment)
             if len(crop.targets):
                 return crop
         raise TrainingError("No crop of the training images keeps a mask; the masks are too small to learn.")
+
+    def _draw(self, rng: np.random.Generator) -> Sample:
+        return self._source[int(rng.choice(len(self._source), p=self._probabilities))]
 
 
 @dataclass(frozen=True)
 class ImageTargets:
     """Of one image: `targets` (K, h, w); `bare` (h, w) cells; `clicks` (K, 2) as in `Batch`, where they are known."""
 
-    targets: NDArray[np.float32]
-    bare: NDArray[np.float32] | None = None
-    clicks: NDArray[np.float32] | None = None
+    targets: Tensor
+    bare: Tensor | None = None
+    clicks: Tensor | None = None
 
 
 class Targets(TypedDict):
@@ -185,20 +217,21 @@ class Targets(TypedDict):
 
 def stack_targets(per_image: Sequence[ImageTargets], side: int) -> Targets:
     """What each image asks about -> what the batch does, an image's bare cells after its masks."""
-    stacks = [np.zeros((0, side, side), np.float32)]
-    clicks = [np.zeros((0, 2), np.float32)]
+    device = per_image[0].targets.device if per_image else None
+    stacks = [torch.zeros(0, side, side, device=device)]
+    clicks = [torch.zeros(0, 2, device=device)]
     counts, nothing = [], []
     for image in per_image:
         bare = 0 if image.bare is None else 1
         masks = len(image.targets)
         stacks += [image.targets] if image.bare is None else [image.targets, image.bare[None]]
-        unknown = np.full((masks + bare, 2), np.nan, np.float32)
-        clicks.append(unknown if image.clicks is None else np.concatenate([image.clicks, unknown[masks:]]))
+        unknown = torch.full((masks + bare, 2), float("nan"), device=device)
+        clicks.append(unknown if image.clicks is None else torch.cat([image.clicks, unknown[masks:]]))
         nothing += [False] * masks + [True] * bare
         counts.append(masks + bare)
     return Targets(
-        targets=torch.from_numpy(np.concatenate(stacks)),
-        image_index=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)),
-        nothing=torch.tensor(nothing, dtype=torch.bool),
-        clicks=torch.from_numpy(np.concatenate(clicks)),
+        targets=torch.cat(stacks),
+        image_index=torch.from_numpy(np.repeat(np.arange(len(counts)), counts)).to(device),
+        nothing=torch.tensor(nothing, dtype=torch.bool, device=device),
+        clicks=torch.cat(clicks),
     )

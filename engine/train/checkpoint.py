@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.model.sam import Sam
     from engine.train.loop import TrainSettings
 
-FORMAT = 2  # 1 drew its prompts by other random numbers
+FORMAT = 3  # 1 and 2 drew their prompts by other random numbers
 # What may change between two starts of one run without making it another run.
 ADJUSTABLE = ("minutes", "phases", "shards", "accumulate", "loaders", "checkpoint_every_s")
 
@@ -45,11 +45,12 @@ class TrainState:
     def update_average(self, model: Sam, decay: float) -> None:
         """Move the average towards the current weights; early steps move it faster."""
         decay = min(decay, (1 + self.step) / (10 + self.step))
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
+        pairs = [(self.average[name], value) for name, value in model.state_dict().items()]
+        moving = [pair for pair in pairs if pair[1].is_floating_point()]
+        torch._foreach_lerp_([mine for mine, _ in moving], [value for _, value in moving], 1 - decay)
+        for mine, value in pairs:
+            if not value.is_floating_point():
+                mine.copy_(value)
 
     def use_average(self, model: Sam) -> None:
         """Put the averaged weights into the model."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 
     from engine.model.mask_decoder import ImageFeatures
     from engine.model.sam import Sam
+    from engine.train.batches import Batch
     from engine.train.clicks import Script
 
+DROP_STREAM = 0xD309  # apart from the random streams of batches and scripts
 TOP_LEFT, BOTTOM_RIGHT, PADDING = 2.0, 3.0, -1.0
 
 
@@ -34,32 +37,54 @@ class InteractionSettings:
 
     `length_weights[i]` is the probability (up to a factor) of i + 1 decoder calls for a mask. The paper makes 11; far
     fewer fit a CPU. `no_click` is the chance that a later call gets no new point, only the mask fed back, and
-    `no_mask` that it gets the points but not the mask. `focal_weight` is against a dice weight of 1.
+    `no_mask` that it gets the points but not the mask. `deep` is the share of annotators who click about where a region
+    is deepest, as evaluation and people do; the others click anywhere in it. `focal_weight` is against a dice weight
+    of 1.
     """
 
     length_weights: tuple[float, ...] = (2.0, 2.0, 2.0, 1.5, 1.0, 1.0)
     box_probability: float = 0.5
     no_click: float = 0.1
     no_mask: float = 0.1
+    deep: float = 0.0
     iou_weight: float = 1.0
     focal_weight: float = FOCAL_WEIGHT
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """Loss to differentiate (scalar) and figures for the log: mean IoU after the first and the last call."""
+    """Loss to differentiate (scalar) and figures for the log (scalars): mean IoU after the first and the last call."""
 
     loss: Tensor
-    first_iou: float
-    last_iou: float
-    num_calls: int
+    first_iou: Tensor
+    last_iou: Tensor
 
 
-def encode(model: Sam, images: Tensor, offset: tuple[int, int]) -> Tensor:
-    """Embeddings (B, C, g, g) of images or crops; a convolutional encoder is told where the crop sits."""
+def encode(model: Sam, images: Tensor, offset: tuple[int, int], kept: Tensor | None = None) -> Tensor:
+    """Embeddings (B, C, g, g) of images or crops; a convolutional encoder is told where the crop sits.
+
+    `kept` (B, blocks): by how much each image's blocks count (`drop_path_script`).
+    """
     encoder = model.image_encoder
-    embeddings: Tensor = encoder(images, offset) if isinstance(encoder, ConvEncoder) else encoder(images)
+    if isinstance(encoder, ConvEncoder):
+        embeddings: Tensor = encoder(images, offset, kept)
+    else:
+        embeddings = encoder(images, kept)
     return embeddings
+
+
+def drop_path_script(rate: float, seed: int, step: int, batch: Batch, num_blocks: int) -> Tensor | None:
+    """By how much each image's encoder blocks count, (B, num_blocks): 0 where left out, elsewhere more than 1 to make
+    up for it. The last block's chance is `rate`, and it falls linearly towards the first. Drawn image by image as
+    `Script` is; None if nothing is to be left out.
+    """
+    if not rate:
+        return None
+    rates = rate * np.arange(1, num_blocks + 1) / num_blocks
+    places = range(batch.first, batch.first + len(batch.inputs))
+    chances = [np.random.default_rng([DROP_STREAM, seed, step, place]).random(num_blocks) for place in places]
+    kept = (np.stack(chances) >= rates) / (1 - rates)
+    return torch.from_numpy(kept.astype(np.float32)).to(batch.inputs.device)
 
 
 def prepare(model: Sam, embeddings: Tensor, offset: tuple[int, int] = (0, 0)) -> ImageFeatures:
@@ -108,16 +133,17 @@ def interact(
     shift = torch.tensor(offset, dtype=torch.float32, device=targets.device) * model.config.patch_size
     nothing = torch.zeros(len(targets), dtype=torch.bool, device=targets.device) if nothing is None else nothing
     something = torch.logical_not(nothing)
+    deep = script.aim < settings.deep if settings.deep else None
     points, labels, boxes, is_box = sample_prompt(
-        targets, script, nothing=nothing, clicks=clicks, box_probability=settings.box_probability
+        targets, script, nothing=nothing, clicks=clicks, box_probability=settings.box_probability, deep=deep
     )
     coords, kinds = first_tokens(points, labels, boxes, is_box)
     previous: Tensor | None = None
     losses: list[Tensor] = []
-    ious: list[float] = []
+    ious: list[Tensor] = []
     for call in range(script.num_calls):
         if previous is not None and script.asked[call] >= settings.no_click:
-            clicks, click_labels = next_click_training(previous[:, 0], targets, script.points[:, call])
+            clicks, click_labels = next_click_training(previous[:, 0], targets, script.points[:, call], deep)
             coords = torch.cat([coords, clicks[:, None]], dim=1)
             kinds = torch.cat([kinds, click_labels[:, None]], dim=1)
         sparse = model.prompt_encoder.point_tokens(coords + shift, kinds)
@@ -132,8 +158,8 @@ def interact(
         losses.append((masks + settings.iou_weight * scores).mean())
         token = carried_token(predicted.detach(), ~is_box if first else torch.zeros_like(is_box))
         previous = _of_token(logits.detach(), token)[:, None]
-        ious.append(float(mean_where(_of_token(reached, token), something)))
-    return Interaction(torch.stack(losses).mean(), ious[0], ious[-1], script.num_calls)
+        ious.append(mean_where(_of_token(reached, token), something))
+    return Interaction(torch.stack(losses).mean(), ious[0], ious[-1])
 
 
 def first_tokens(points: Tensor, labels: Tensor, boxes: Tensor, is_box: Tensor) -> tuple[Tensor, Tensor]:

@@ -27,9 +27,10 @@ from engine.geometry import LOW_RES_STRIDE
 from engine.train.batches import Batch, BatchSize, part_of
 from engine.train.checkpoint import TrainState, load_state, save_state
 from engine.train.clicks import Script
-from engine.train.interaction import InteractionSettings, encode, grid_of, interact
+from engine.train.interaction import InteractionSettings, drop_path_script, encode, grid_of, interact
 from engine.train.processes import ALONE
 from engine.train.prototypes import match_prototypes
+from engine.train.rates import learning_rate, parameter_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 SMOOTHING = 0.95  # of the figures reported as progress
 TIME_TICKS = 1000  # "total" of progress where only the time is known
-ENCODER = "image_encoder."
 SUMMED = ("loss", "first_iou", "last_iou", "masks")  # figures of a step, summed over its masks
 
 
@@ -71,13 +71,15 @@ class TrainSettings:
     The run ends after `max_steps` or `minutes`, whichever comes first; the learning rate warms up over
     `warmup_steps` and falls along a cosine to `final_lr` of its height at that end. The encoder's rate is
     `encoder_lr` of that, times `layer_decay` for every layer (stem, stages or blocks, neck) that is above, and the
-    `frozen_layers` nearest to the image stay as they are, statistics too: both for encoders that begin with trained
-    weights. `bf16` runs the encoder in bfloat16 (the decoder's small attentions are faster in float32). `ema_decay`
-    0 turns the averaging of weights off. On a CPU, `shards` splits every batch over that many threads, torch's own
-    being one meanwhile: on a busy machine those spend most of their time waiting for each other. With more than one
-    shard, batch norm's statistics, unless frozen, depend on timing, so that a run is no longer exactly repeatable.
-    `accumulate` works on every batch in that many parts, one after the other: the same gradient in less memory.
-    `loaders` threads make batches ahead of the step.
+    `frozen_layers` nearest to the image stay as they are, statistics too; of the `still_layers` nearest to it only the
+    statistics do: all for encoders that begin with trained weights. `bf16` runs the encoder in bfloat16 (the decoder's
+    small attentions are faster in float32). `ema_decay` 0 turns the averaging of weights off. On a CPU, `shards` splits
+    every batch over that many threads, torch's own being one meanwhile: on a busy machine those spend most of their
+    time waiting for each other. With more than one shard, batch norm's statistics, unless frozen, depend on timing, so
+    that a run is no longer exactly repeatable. `accumulate` works on every batch in that many parts, one after the
+    other: the same gradient in less memory. `loaders` threads make batches ahead of the step. `drop_path` is the chance
+    that the encoder's last block is left out for an image, its shortcut alone remaining (Huang et al. 2016); it falls
+    linearly to 0 at the first block.
     """
 
     mode: Literal["full", "decoder"] = "full"
@@ -88,6 +90,7 @@ class TrainSettings:
     encoder_lr: float = 1.0
     layer_decay: float = 1.0
     frozen_layers: int = 0
+    still_layers: int = 0
     weight_decay: float = 0.05
     warmup_steps: int = 250
     final_lr: float = 0.01
@@ -98,6 +101,7 @@ class TrainSettings:
     shards: int = 1
     accumulate: int = 1
     loaders: int = 2
+    drop_path: float = 0.0
     phases: tuple[Phase, ...] = (Phase(until=1.0, batch=BatchSize(256, 16, 3)),)
     checkpoint_every_s: float = 120.0
 
@@ -106,6 +110,8 @@ class TrainSettings:
             raise TrainingError("A training run needs an end: set max_steps or minutes.")
         if min(self.shards, self.accumulate, self.loaders) < 1:
             raise TrainingError("shards, accumulate and loaders must be 1 or more.")
+        if not 0 <= self.drop_path < 1:
+            raise TrainingError("drop_path must be at least 0 and below 1.")
         if (self.max_steps is not None and self.max_steps < 1) or (self.minutes is not None and self.minutes <= 0):
             raise TrainingError("max_steps and minutes must be positive.")
         ends = [phase.until for phase in self.phases]
@@ -194,7 +200,7 @@ class _Run:
         self._processes = processes
         self._source = source
         self._path = out_dir / "last.pt"
-        self._optimizer = torch.optim.AdamW(_parameter_groups(model, settings), lr=settings.learning_rate)
+        self._optimizer = torch.optim.AdamW(parameter_groups(model, settings), lr=settings.learning_rate)
         self._trained = [p for group in self._optimizer.param_groups for p in group["params"]]
         self._pool = ThreadPoolExecutor(
             max_workers=settings.shards,
@@ -210,7 +216,8 @@ class _Run:
         self.stopped = False
         model.train()
         frozen = settings.freeze_batchnorm or settings.mode == "decoder"
-        model.freeze_batchnorm(frozen or settings.frozen_layers > 0, None if frozen else settings.frozen_layers)
+        still = max(settings.frozen_layers, settings.still_layers)
+        model.freeze_batchnorm(frozen or still > 0, None if frozen else still)
         self._statistics = _batchnorm_statistics(model)
         self.fraction = 0.0
         self.agree(stop=False)
@@ -331,9 +338,12 @@ class _Run:
         if batch.embedded:
             embeddings = batch.inputs
         else:
+            kept = drop_path_script(
+                settings.drop_path, settings.seed, self.state.step, batch, self.model.image_encoder.num_blocks
+            )
             # Without the cache: shards run in threads, and it would hand one's casted weights to the other.
             with torch.autocast(batch.inputs.device.type, torch.bfloat16, enabled=settings.bf16, cache_enabled=False):
-                embeddings = encode(self.model, batch.inputs, batch.offset)
+                embeddings = encode(self.model, batch.inputs, batch.offset, kept)
             embeddings = embeddings.float()
         asked = (self.model, embeddings, batch.targets, batch.image_index, script)
         if phase.lesson == "prototypes":
@@ -345,8 +355,9 @@ class _Run:
             )
         num_masks = len(batch.targets)
         gradients = torch.autograd.grad(interaction.loss * num_masks, self._trained, allow_unused=True)
-        means = (float(interaction.loss.detach()), interaction.first_iou, interaction.last_iou, 1.0)
-        return gradients, [value * num_masks for value in means]
+        # Read last: on an accelerator this waits for all of the above.
+        means = torch.stack([interaction.loss.detach(), interaction.first_iou, interaction.last_iou]).tolist()
+        return gradients, [value * num_masks for value in (*means, 1.0)]
 
     def _report(self, values: dict[str, float], rate: float) -> None:
         for name, value in values.items():
@@ -369,13 +380,6 @@ class _Run:
             save_state(self._path, self.settings, self.state, self.model, self._optimizer)
 
 
-def learning_rate(settings: TrainSettings, step: int, fraction: float) -> float:
-    """Linear warm-up, then a cosine from the full rate to `final_lr` of it at fraction 1."""
-    warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
-    return settings.learning_rate * warm * (settings.final_lr + (1 - settings.final_lr) * cosine)
-
-
 def _plus(first: Tensor | None, second: Tensor | None) -> Tensor | None:
     """The sum of two gradients of which either may not exist; not in place, for autograd may share their memory."""
     if first is None or second is None:
@@ -388,30 +392,3 @@ def _batchnorm_statistics(model: Sam) -> list[Tensor]:
     norms = (module for module in model.modules() if isinstance(module, torch.nn.BatchNorm2d))
     layers = [norm for norm in norms if norm.training]
     return [value for layer in layers for value in (layer.running_mean, layer.running_var) if value is not None]
-
-
-def _parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, object]]:
-    """Trained parameters; weight decay for matrices only, the encoder's rates scaled as `TrainSettings` says."""
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    layers = {name: _encoder_layer(name) for name, _ in model.named_parameters() if name.startswith(ENCODER)}
-    last = 1 + max(layer for layer in layers.values() if layer is not None)
-    for name, parameter in model.named_parameters():
-        scale, trained = 1.0, True
-        if name in layers:
-            layer = layers[name]
-            layer = last if layer is None else layer
-            scale = settings.encoder_lr * settings.layer_decay ** (last - layer)
-            trained = settings.mode == "full" and layer >= settings.frozen_layers
-        parameter.requires_grad_(trained)
-        if trained:
-            plain = parameter.ndim < 2 or "embed" in name or "token" in name
-            groups.setdefault((0.0 if plain else settings.weight_decay, scale), []).append(parameter)
-    return [{"params": params, "weight_decay": decay, "scale": scale} for (decay, scale), params in groups.items()]
-
-
-def _encoder_layer(name: str) -> int | None:
-    """0 for what sees the image first, n for the n-th stage or block; None for what comes after the last of them."""
-    part, _, rest = name.removeprefix(ENCODER).partition(".")
-    if part in ("stages", "blocks"):
-        return 1 + int(rest.partition(".")[0])
-    return 0 if part in ("stem", "patch_embed", "pos_embed") else None

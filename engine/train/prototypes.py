@@ -57,5 +57,5 @@ def match_prototypes(
         logits[mine] = (kernels[mine] @ upscaled[image].flatten(1)).view(-1, *targets.shape[1:])
     something = torch.logical_not(nothing)
     loss = mean_where(mask_loss(logits, targets, focal_weight=focal_weight), something)
-    iou = float(mean_where(mask_iou(logits.detach(), targets), something))
-    return Interaction(loss, iou, iou, 1)
+    iou = mean_where(mask_iou(logits.detach(), targets), something)
+    return Interaction(loss, iou, iou)

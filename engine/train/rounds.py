@@ -24,10 +24,11 @@ from engine.geometry import Frame
 from engine.masks import rle as rle_ops
 from engine.model.fingerprint import encoder_sha256
 from engine.predict import embedding as embedding_file
-from engine.train.augment import AugmentSettings, bare_cells, low_res_target
+from engine.train.augment import AugmentSettings
 from engine.train.batches import Batch, BatchSize, ImageBatches, ImageTargets, MixedSource, stack_targets
 from engine.train.interaction import InteractionSettings
 from engine.train.loop import Phase, TrainSettings, train
+from engine.train.rendering import bare_cells, low_res_target
 from engine.train.scenes import SceneDataset
 
 if TYPE_CHECKING:
@@ -251,9 +252,9 @@ class EmbeddingBatches:
         for place in places:
             mine, bare = self._targets[chosen[place]], self._bare[chosen[place]]
             picked = np.random.default_rng([seed, step, 1 + place]).permutation(len(mine))[: size.num_masks]
-            coverage = mine[picked].astype(np.float32) / np.float32(255)
-            cells = None if bare is None else bare.astype(np.float32)
-            targets.append(ImageTargets(coverage, cells, self._clicks[chosen[place]][picked]))
+            coverage = torch.from_numpy(mine[picked]).float() / 255
+            cells = None if bare is None else torch.from_numpy(bare).float()
+            targets.append(ImageTargets(coverage, cells, torch.from_numpy(self._clicks[chosen[place]][picked])))
         embeddings = np.zeros((len(places), *self._shape), np.float32)
         for index, place in enumerate(places):
             embeddings[index] = _read(self._embeddings[chosen[place]])[0]

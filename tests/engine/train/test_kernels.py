@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from engine.train.augment import NO_AUGMENTATION, PIXEL_MEAN, AugmentSettings, low_res_target, make_crop
+from engine.masks.clicks import centre_click
+from engine.train.augment import NO_AUGMENTATION, AugmentSettings
 from engine.train.batches import Batch, BatchSize, ImageBatches
 from engine.train.clicks import (
     Script,
     first_region,
+    interior_points,
     next_click_training,
     noisy_boxes,
     random_points,
@@ -19,6 +21,7 @@ from engine.train.clicks import (
 )
 from engine.train.data import Sample, sample_from_masks
 from engine.train.losses import interaction_loss, mask_iou, mask_loss
+from engine.train.rendering import PIXEL_MEAN, low_res_target, make_crop
 from engine.train.scenes import make_scene
 
 
@@ -94,6 +97,33 @@ def test_random_points_lie_inside_their_region() -> None:
     assert ((cells[:, 0] >= 5) & (cells[:, 0] <= 7)).all()
     assert ((cells[:, 1] >= 2) & (cells[:, 1] <= 4)).all()
     assert len(torch.unique(cells.floor(), dim=0)) == 4
+
+
+def test_interior_points_lie_about_as_deep_as_an_annotators_click() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        region = np.zeros((48, 48), bool)
+        for _ in range(3):
+            y, x, h, w = rng.integers(2, 30, 4)
+            region[y : y + h, x : x + w] = True
+        (point,) = interior_points(torch.from_numpy(region)[None], chance(1))
+        x, y = ((point + 0.5) / 4).int().tolist()
+        deepest = centre_click(region)[2]
+        padded = np.pad(region, 1)
+        reach = next(
+            r for r in range(1, 50) if not padded[max(0, y + 1 - r) : y + 2 + r, max(0, x + 1 - r) : x + 2 + r].all()
+        )
+        assert region[y, x]
+        assert reach >= 0.6 * deepest - 1.5
+
+
+def test_interior_points_of_equal_depth_differ_and_an_empty_region_gives_a_point() -> None:
+    bar = torch.zeros(60, 16, 64, dtype=torch.bool)
+    bar[:, 4:9] = True
+    points = interior_points(bar, chance(60))
+    assert len(torch.unique((points[:, 0] / 4).floor())) > 10
+    assert (((points[:, 1] + 0.5) / 4).floor() == 6).all()
+    assert torch.isfinite(interior_points(torch.zeros(1, 8, 8, dtype=torch.bool), chance(1))).all()
 
 
 def test_the_first_click_of_a_tiny_mask_hits_its_most_covered_cell() -> None:
