@@ -54,12 +54,13 @@ class Crop:
 
     `image` float32 (size, size, 3), normalised, zero where padded; `targets` float32 (K, size/4, size/4), the fraction
     of each low_res cell that a mask covers; `bare` (size/4, size/4) is 1 where there is surely no object, or None where
-    that is not known.
+    that is not known. The image fills the first `filled` (h, w) pixels of the square.
     """
 
     image: FloatArray
     targets: FloatArray
     bare: FloatArray | None = None
+    filled: tuple[int, int] = (0, 0)
 
 
 def make_crop(
@@ -94,7 +95,7 @@ def make_crop(
     grid = size // LOW_RES_STRIDE
     stacked = np.stack(targets) if targets else np.zeros((0, grid, grid), np.float32)
     bare = bare_cells(sample.bare()[y0:y1, x0:x1], (out_h, out_w), size, flip=flip) if sample.complete else None
-    return Crop(normalised, stacked, bare)
+    return Crop(normalised, stacked, bare, (out_h, out_w))
 
 
 def low_res_target(mask: NDArray[np.bool_], out_size: tuple[int, int], size: int, *, flip: bool = False) -> FloatArray:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from engine.model.sam import Sam
     from engine.train.batches import BatchSource
+    from engine.train.pretrain import PretrainSettings
     from engine.train.processes import Processes
 
     Progress = Callable[[int, int, dict[str, float]], None]
@@ -369,7 +370,7 @@ class _Run:
             save_state(self._path, self.settings, self.state, self.model, self._optimizer)
 
 
-def learning_rate(settings: TrainSettings, step: int, fraction: float) -> float:
+def learning_rate(settings: TrainSettings | PretrainSettings, step: int, fraction: float) -> float:
     """Linear warm-up, then a cosine from the full rate to `final_lr` of it at fraction 1."""
     warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
@@ -393,7 +394,7 @@ def _batchnorm_statistics(model: Sam) -> list[Tensor]:
 def _parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, object]]:
     """Trained parameters; weight decay for matrices only, the encoder's rates scaled as `TrainSettings` says."""
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    layers = {name: _encoder_layer(name) for name, _ in model.named_parameters() if name.startswith(ENCODER)}
+    layers = {name: encoder_layer(name) for name, _ in model.named_parameters() if name.startswith(ENCODER)}
     last = 1 + max(layer for layer in layers.values() if layer is not None)
     for name, parameter in model.named_parameters():
         scale, trained = 1.0, True
@@ -409,7 +410,7 @@ def _parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, obj
     return [{"params": params, "weight_decay": decay, "scale": scale} for (decay, scale), params in groups.items()]
 
 
-def _encoder_layer(name: str) -> int | None:
+def encoder_layer(name: str) -> int | None:
     """0 for what sees the image first, n for the n-th stage or block; None for what comes after the last of them."""
     part, _, rest = name.removeprefix(ENCODER).partition(".")
     if part in ("stages", "blocks"):
