@@ -11,10 +11,11 @@ import typer
 
 from engine.commands.evaluate import evaluate
 from engine.commands.generate import generate
+from engine.commands.pretrain import pretrain
 from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
 
-__all__ = ["app", "evaluate", "export_onnx", "generate", "train"]
+__all__ = ["app", "evaluate", "export_onnx", "generate", "pretrain", "train"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -48,6 +49,7 @@ def export_onnx(
 
 
 app.command("generate")(generate)
+app.command("pretrain")(pretrain)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 

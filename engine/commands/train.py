@@ -5,25 +5,20 @@ Several processes train one model together when torchrun starts them: `torchrun 
 
 from __future__ import annotations
 
-import signal
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.commands.running import progress_bar, split_weight, stop_on_interrupt
 from engine.console import fail_clearly, print_json, stderr, stdout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from engine.model.sam import Sam
     from engine.train.batches import MixedSource
-    from engine.train.loop import Progress, TrainResult
+    from engine.train.loop import TrainResult
     from engine.train.processes import Processes
     from engine.train.recipe import Recipe
-
-LOG_EVERY_STEPS = 20
 
 
 def train(
@@ -45,6 +40,9 @@ def train(
     trunk: Annotated[
         Path | None,
         typer.Option(help="With --from-scratch: EfficientNet-Lite weights (.pth) for the encoder's first layers."),
+    ] = None,
+    encoder: Annotated[
+        Path | None, typer.Option(help="With --from-scratch: a model file whose encoder to begin with, of `pretrain`.")
     ] = None,
     prototypes_until: Annotated[
         float, typer.Option(help="Fraction of the run spent on telling objects apart; for a fresh model.")
@@ -92,7 +90,7 @@ def train(
         with join(place) as processes:
             if not resume and (out / "last.pt").exists():
                 raise TrainingError(f"{out} already holds a run; add --resume to continue it or choose another folder.")
-            sam = _start_model(model, from_scratch, trunk, seed).to(place)
+            sam = _start_model(model, from_scratch, trunk, encoder, seed).to(place)
             source = _source(data, scenes, scenes_weight, seed, tell=processes.leads)
             recipe = Recipe(
                 minutes=minutes,
@@ -129,25 +127,18 @@ def train(
         stdout.print(f"{state}: {result.steps} steps in {result.elapsed_s / 60:.1f} min, {path}", soft_wrap=True)
 
 
-def _start_model(name: str, from_scratch: bool, trunk: Path | None, seed: int) -> Sam:
+def _start_model(name: str, from_scratch: bool, trunk: Path | None, encoder: Path | None, seed: int) -> Sam:
     from engine.errors import TrainingError
-    from engine.model.config import PRESETS
     from engine.model.registry import load
-    from engine.model.sam import build_model
-    from engine.train.pretrained import load_trunk
-    from engine.train.start import start_decoder
+    from engine.train.start import fresh_model
 
-    if trunk is not None and not from_scratch:
-        raise TrainingError("--trunk is for a model from scratch; leave it out, or add --from-scratch.")
-    if not from_scratch:
-        return load(name)
-    if name not in PRESETS:
-        raise TrainingError(f"No model description is called {name!r}; choose one of {', '.join(PRESETS)}.")
-    sam = build_model(PRESETS[name], seed=seed)
-    start_decoder(sam)
-    if trunk is not None:
-        load_trunk(sam.image_encoder, trunk)
-    return sam
+    if from_scratch:
+        return fresh_model(name, seed=seed, trunk=trunk, encoder=encoder)
+    if trunk is not None or encoder is not None:
+        raise TrainingError(
+            "--trunk and --encoder are for a model from scratch; leave them out, or add --from-scratch."
+        )
+    return load(name)
 
 
 def _source(data: list[str], scenes: int, scenes_weight: float, seed: int, *, tell: bool) -> MixedSource:
@@ -159,9 +150,7 @@ def _source(data: list[str], scenes: int, scenes_weight: float, seed: int, *, te
     sources: list[SampleSource] = []
     weights: list[float] = []
     for entry in data:
-        folder, _, weight = entry.rpartition(":")
-        if not folder or not _is_positive(weight):
-            folder, weight = entry, "1"
+        folder, weight = split_weight(entry)
         path = Path(folder)
         dataset = CocoDataset((path, path.parent / "images") if path.is_file() else path)
         if tell:
@@ -169,18 +158,11 @@ def _source(data: list[str], scenes: int, scenes_weight: float, seed: int, *, te
                 stderr.print(f"{folder}: {problem}", markup=False, soft_wrap=True)
             stderr.print(f"{folder}: {len(dataset)} images, {sum(len(sample.rles) for sample in dataset)} masks")
         sources.append(dataset)
-        weights.append(float(weight))
+        weights.append(weight)
     if scenes:
         sources.append(SceneDataset(scenes, seed=seed))
         weights.append(scenes_weight)
     return MixedSource(sources, weights)
-
-
-def _is_positive(text: str) -> bool:
-    try:
-        return float(text) > 0
-    except ValueError:
-        return False
 
 
 def _run(recipe: Recipe, sam: Sam, source: MixedSource, out: Path, processes: Processes) -> TrainResult:
@@ -203,37 +185,8 @@ def _run(recipe: Recipe, sam: Sam, source: MixedSource, out: Path, processes: Pr
         augment=recipe.augment,
         renderer=DeviceRenderer(sam.device) if on_gpu else render_with_numpy,
     )
-    with _stop_on_interrupt() as should_stop, _progress(shown=processes.leads) as progress:
+    with stop_on_interrupt() as should_stop, progress_bar(_figures_line, shown=processes.leads) as progress:
         return run_training(recipe.settings(config), sam, batches, out, progress, should_stop, processes)
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Ask whether Ctrl-C was pressed, instead of being thrown out in the middle of a step."""
-    asked: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: asked.append(number))
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Progress]:
-    """A bar on a terminal, plain lines elsewhere; both on standard error."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr, disable=not (shown and stderr.is_terminal)) as bar:
-        task = bar.add_task("training", total=None)
-
-        def report(done: int, total: int, figures: dict[str, float]) -> None:
-            line = _figures_line(figures)
-            bar.update(task, completed=done, total=total, description=line)
-            if not stderr.is_terminal and int(figures["step"]) % LOG_EVERY_STEPS == 0:
-                typer.echo(f"{done}/{total} {line}", err=True)
-
-        yield report
 
 
 def _figures_line(figures: dict[str, float]) -> str:

@@ -18,10 +18,10 @@ from engine.errors import TrainingError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from engine.model.sam import Sam
     from engine.train.loop import TrainSettings
+    from engine.train.pretrain import PretrainSettings
 
 FORMAT = 3  # 1 and 2 drew their prompts by other random numbers
 # What may change between two starts of one run without making it another run.
@@ -37,12 +37,12 @@ class TrainState:
     average: dict[str, Tensor]
 
     @classmethod
-    def start(cls, model: Sam) -> TrainState:
+    def start(cls, model: nn.Module) -> TrainState:
         """At the beginning, averaging from the first weights."""
         return cls(0, 0.0, {name: value.detach().clone() for name, value in model.state_dict().items()})
 
     @torch.no_grad()
-    def update_average(self, model: Sam, decay: float) -> None:
+    def update_average(self, model: nn.Module, decay: float) -> None:
         """Move the average towards the current weights; early steps move it faster."""
         decay = min(decay, (1 + self.step) / (10 + self.step))
         pairs = [(self.average[name], value) for name, value in model.state_dict().items()]
@@ -52,13 +52,17 @@ class TrainState:
             if not value.is_floating_point():
                 mine.copy_(value)
 
-    def use_average(self, model: Sam) -> None:
+    def use_average(self, model: nn.Module) -> None:
         """Put the averaged weights into the model."""
         model.load_state_dict(self.average)
 
 
 def save_state(
-    path: Path, settings: TrainSettings, state: TrainState, model: Sam, optimizer: torch.optim.Optimizer
+    path: Path,
+    settings: TrainSettings | PretrainSettings,
+    state: TrainState,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
 ) -> None:
     """Write the checkpoint atomically."""
     document = {
@@ -79,7 +83,9 @@ def save_state(
     partial.replace(path)
 
 
-def load_state(path: Path, settings: TrainSettings, model: Sam, optimizer: torch.optim.Optimizer) -> TrainState:
+def load_state(
+    path: Path, settings: TrainSettings | PretrainSettings, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> TrainState:
     """Put a checkpoint's weights, optimiser and random state back in place.
 
     Raises `TrainingError` if the file is damaged or belongs to a run with other settings or another model.
@@ -96,7 +102,8 @@ def load_state(path: Path, settings: TrainSettings, model: Sam, optimizer: torch
         model.load_state_dict(document["model"])
         optimizer.load_state_dict(document["optimizer"])
         torch.set_rng_state(document["rng"])
-        average = {name: value.to(model.device) for name, value in document["average"].items()}
+        device = next(model.parameters()).device
+        average = {name: value.to(device) for name, value in document["average"].items()}
         return TrainState(int(document["step"]), float(document["elapsed_s"]), average)
     except TrainingError:
         raise
@@ -112,5 +119,5 @@ def average_of(path: Path) -> dict[str, Tensor]:
     return average
 
 
-def _comparable(settings: TrainSettings) -> dict[str, Any]:
+def _comparable(settings: TrainSettings | PretrainSettings) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if name not in ADJUSTABLE}

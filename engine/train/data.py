@@ -1,7 +1,8 @@
 """Images with masks for training and evaluation.
 
 A `Sample` is one upright RGB image with its masks kept as COCO RLE and decoded on demand. `CocoDataset` reads a COCO
-file; whatever cannot be used is left out and named in `problems`, so that one broken polygon never stops a run.
+file, `ImageFolder` nothing but images; whatever cannot be used is left out and named in `problems`, so that one broken
+polygon never stops a run.
 Knows nothing of models.
 """
 
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
-from engine.errors import FormatError, TrainingError
+from engine.errors import FormatError, ImageError, TrainingError
+from engine.generate.images import find_images, read_image
 from engine.masks import polygons
 from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 BoolArray = NDArray[np.bool_]
 UInt8Array = NDArray[np.uint8]
+
+KEEP_BYTES = 8 * 2**30  # of decoded images: some 9000 of 640 x 480 px
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,50 @@ class CocoDataset:
 
     def __iter__(self) -> Iterator[Sample]:
         return iter(self.samples)
+
+
+class ImageFolder:
+    """The images of a folder as samples without masks.
+
+    `folder` is a COCO folder, of whose `images/` all are taken, or holds image files itself. An image is decoded when
+    it is asked for, and kept in memory until they take `keep_bytes` together. Asking for one that cannot be decoded
+    raises `ImageError` and describes it in `problems`, by name.
+
+    Raises `TrainingError` if the folder does not exist or holds no image file.
+    """
+
+    def __init__(self, folder: str | Path, *, keep_bytes: int = KEEP_BYTES) -> None:
+        place = Path(folder)
+        if (place / "instances.json").is_file():
+            place = place / "images"
+        if not place.is_dir():
+            raise TrainingError(f"There is no folder {place}; give one that holds images.")
+        self._paths = find_images(place)
+        if not self._paths:
+            raise TrainingError(f"{place} holds no image; add some, or give another folder.")
+        self.problems: dict[str, str] = {}
+        self._kept: dict[int, UInt8Array] = {}
+        self._room = keep_bytes
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> Sample:
+        image = self._kept.get(index)
+        if image is None:
+            image = self._read(index)
+            if image.nbytes <= self._room:  # threads may race for the last place: a limit, not an account
+                self._room -= image.nbytes
+                self._kept[index] = image
+        return Sample(self._paths[index].name, image, ())
+
+    def _read(self, index: int) -> UInt8Array:
+        path = self._paths[index]
+        try:
+            return read_image(path)
+        except ImageError as error:
+            self.problems[path.name] = f"Image {path.name} was skipped: {error}"
+            raise
 
 
 def _read_document(json_path: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""First weights of a convolutional encoder from an EfficientNet-Lite trained on ImageNet.
+"""First weights of an encoder: another model's encoder, or an EfficientNet-Lite trained on ImageNet.
 
-Reads the state dict of `efficientnet_lite_pytorch` (keys `_conv_stem`, `_bn0`, `_blocks.N...`), as its weights packages
-hold it. That network reads (pixel - 127) / 128, ours (pixel - mean) / deviation of ImageNet's channels: the difference
-goes into the first convolution, exactly except at the image's border, where padding is now ImageNet's mean colour.
+The latter is for convolutional encoders. `load_trunk` reads the state dict of `efficientnet_lite_pytorch` (keys
+`_conv_stem`, `_bn0`, `_blocks.N...`), as its weights packages hold it. That network reads (pixel - 127) / 128, ours
+(pixel - mean) / deviation of ImageNet's channels: the difference goes into the first convolution, exactly except at the
+image's border, where padding is now ImageNet's mean colour.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.errors import CheckpointError
+from engine.model.checkpoint import load_model
 from engine.model.conv_encoder import ConvEncoder, ConvNorm, InvertedResidual
 from engine.model.preprocess import PIXEL_MEAN, PIXEL_STD
 
@@ -20,10 +22,23 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["load_trunk"]
+__all__ = ["load_encoder", "load_trunk"]
 
 LITE_MEAN, LITE_STD = 127.0, 128.0
 NORM_FIELDS = ("weight", "bias", "running_mean", "running_var")
+
+
+def load_encoder(encoder: nn.Module, path: Path) -> None:
+    """Set all weights of `encoder` from the encoder of the model file at `path`, in place.
+
+    Raises:
+        CheckpointError: the file cannot be read, or its encoder is another; nothing was changed then.
+    """
+    theirs = load_model(path).image_encoder.state_dict()
+    ours = {name: value.shape for name, value in encoder.state_dict().items()}
+    if ours != {name: value.shape for name, value in theirs.items()}:
+        raise CheckpointError(f"The encoder in {path.name} is of another kind or size than the model's own.")
+    encoder.load_state_dict(theirs)
 
 
 @torch.no_grad()

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 
     from engine.model.sam import Sam
     from engine.train.loop import TrainSettings
+    from engine.train.pretrain import PretrainSettings
 
 ENCODER = "image_encoder."
 
 
-def learning_rate(settings: TrainSettings, step: int, fraction: float) -> float:
+def learning_rate(settings: TrainSettings | PretrainSettings, step: int, fraction: float) -> float:
     """Linear warm-up, then a cosine from the full rate to `final_lr` of it at fraction 1."""
     warm = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, fraction)))
@@ -24,7 +25,7 @@ def learning_rate(settings: TrainSettings, step: int, fraction: float) -> float:
 def parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, object]]:
     """Trained parameters; weight decay for matrices only, the encoder's rates scaled as `TrainSettings` says."""
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    layers = {name: _encoder_layer(name) for name, _ in model.named_parameters() if name.startswith(ENCODER)}
+    layers = {name: encoder_layer(name) for name, _ in model.named_parameters() if name.startswith(ENCODER)}
     last = 1 + max(layer for layer in layers.values() if layer is not None)
     for name, parameter in model.named_parameters():
         scale, trained = 1.0, True
@@ -40,7 +41,7 @@ def parameter_groups(model: Sam, settings: TrainSettings) -> list[dict[str, obje
     return [{"params": params, "weight_decay": decay, "scale": scale} for (decay, scale), params in groups.items()]
 
 
-def _encoder_layer(name: str) -> int | None:
+def encoder_layer(name: str) -> int | None:
     """0 for what sees the image first, n for the n-th stage or block; None for what comes after the last of them."""
     part, _, rest = name.removeprefix(ENCODER).partition(".")
     if part in ("stages", "blocks"):

@@ -19,10 +19,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from engine.errors import TrainingError
+from engine.model.config import PRESETS
 from engine.model.conv_encoder import ConvEncoder
+from engine.model.sam import build_model
 from engine.model.transformer import Attention
+from engine.train.pretrained import load_encoder, load_trunk
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.model.sam import Sam
 
 QUERY_GAIN = 3.0
@@ -32,6 +38,30 @@ UPSCALING_GAIN = 2.0
 FREQUENCIES = (0.125, 5.0)  # periods per half image, lowest and highest
 COMPARISON_GAIN = 2.0
 RANDOM_SHARE = 0.3  # of the usual weights that is kept beside the comparisons
+
+
+def fresh_model(name: str, *, seed: int = 0, trunk: Path | None = None, encoder: Path | None = None) -> Sam:
+    """A model of the description `name` to train from nothing: random weights, but for what a file gives the encoder.
+
+    Args:
+        trunk: EfficientNet-Lite weights for the encoder's first layers.
+        encoder: a model file whose whole encoder is taken, as `maskloom pretrain` writes it.
+
+    Raises:
+        TrainingError: there is no such description, or both files are given.
+        CheckpointError: a file cannot be read or does not fit.
+    """
+    if name not in PRESETS:
+        raise TrainingError(f"No model description is called {name!r}; choose one of {', '.join(PRESETS)}.")
+    if trunk is not None and encoder is not None:
+        raise TrainingError("An encoder's file holds its trunk too; give one of them, not both.")
+    model = build_model(PRESETS[name], seed=seed)
+    if trunk is not None:
+        load_trunk(model.image_encoder, trunk)
+    if encoder is not None:
+        load_encoder(model.image_encoder, encoder)
+    start_decoder(model)  # last: it gives encoder and decoder the same frequencies of positions
+    return model
 
 
 @torch.no_grad()
