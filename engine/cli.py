@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
+from engine.commands.calibrate import calibrate
 from engine.commands.evaluate import evaluate
 from engine.commands.generate import generate
 from engine.commands.pretrain import pretrain
 from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
 
-__all__ = ["app", "evaluate", "export_onnx", "generate", "pretrain", "train"]
+__all__ = ["app", "calibrate", "evaluate", "export_onnx", "generate", "pretrain", "train"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -52,6 +53,7 @@ app.command("generate")(generate)
 app.command("pretrain")(pretrain)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("calibrate")(calibrate)
 
 
 if __name__ == "__main__":
