@@ -74,7 +74,9 @@ class Bench:
         rows = self._tables[table]
         rows.append(row)
         path.write_text(json.dumps({"benchmark": f"cuda-{table}", "machine": machine(), "rows": rows}, indent=2) + "\n")
-        cells = (f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items())
+        cells = (
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in row.items()
+        )
         print("   ", ", ".join(cells), flush=True)
 
     def tidy(self) -> None:
@@ -145,8 +147,8 @@ def in_bfloat16(model: Sam) -> Sam:
     return lower
 
 
-def embedding_sides(bench: Bench, model: Sam, label: str, batch: torch.Tensor) -> dict[str, Callable[[], torch.Tensor]]:
-    """Ours in one precision, one image and several."""
+def embedding_sides(model: Sam, label: str, batch: torch.Tensor) -> dict[str, Callable[[], torch.Tensor]]:
+    """Ours in one precision: one image, and all of them where there are several."""
 
     def embed(images: torch.Tensor) -> Callable[[], torch.Tensor]:
         def side() -> torch.Tensor:
@@ -155,7 +157,8 @@ def embedding_sides(bench: Bench, model: Sam, label: str, batch: torch.Tensor) -
 
         return side
 
-    return {f"{label}, 1 image": embed(batch[:1]), f"{label}, {BATCH} images": embed(batch)}
+    sides = {f"{label}, 1 image": embed(batch[:1])}
+    return sides if len(batch) == 1 else {**sides, f"{label}, {len(batch)} images": embed(batch)}
 
 
 def recorded(work: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
@@ -190,12 +193,12 @@ def encoder(bench: Bench, name: str) -> None:
                 return theirs(batch[:1])  # type: ignore[no-any-return]
 
         sides["released, float32, 1 image"] = released
-    sides |= embedding_sides(bench, model, "ours, float32", batch)
+    sides |= embedding_sides(model, "ours, float32", batch[:1])
     lower = in_bfloat16(model)
-    sides |= embedding_sides(bench, lower, "ours, bfloat16", batch)
+    sides |= embedding_sides(lower, "ours, bfloat16", batch)
     _measure_embedding(bench, name, sides, model)
     if bench.device.type == "cuda":
-        one, many = embedding_sides(bench, lower, "ours, bfloat16, CUDA graph", batch).items()
+        one, many = embedding_sides(lower, "ours, bfloat16, CUDA graph", batch).items()
         for label, work in (one, many):
             _measure_embedding(bench, name, {label: recorded(work)}, model)
 
@@ -206,7 +209,7 @@ def compiled(bench: Bench, name: str) -> None:
     lower = in_bfloat16(model)
     lower.compile_encoder()
     batch = model.preprocess([photograph()] * BATCH)
-    for label, work in embedding_sides(bench, lower, "ours, bfloat16, compiled", batch).items():
+    for label, work in embedding_sides(lower, "ours, bfloat16, compiled", batch).items():
         started = time.perf_counter()
         work()
         bench.wait()
@@ -218,7 +221,11 @@ def compiled(bench: Bench, name: str) -> None:
 
 
 def _measure_embedding(
-    bench: Bench, name: str, sides: dict[str, Callable[[], torch.Tensor]], model: Sam, more: dict[str, Any] | None = None
+    bench: Bench,
+    name: str,
+    sides: dict[str, Callable[[], torch.Tensor]],
+    model: Sam,
+    more: dict[str, Any] | None = None,
 ) -> None:
     """A row for each side; beside the released one if an earlier row has it, and how far off its embedding is."""
     with torch.inference_mode():
@@ -255,7 +262,8 @@ def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float
     def ask() -> tuple[torch.Tensor, torch.Tensor]:
         with torch.inference_mode():
             answers = [
-                model.decode(features, some, marks) for some, marks in zip(points.split(64), labels.split(64), strict=True)
+                model.decode(features, some, marks)
+                for some, marks in zip(points.split(64), labels.split(64), strict=True)
             ]
         return torch.cat([low[:, 1:] for low, _ in answers]), torch.cat([iou for _, iou in answers])[:, 1:]
 
@@ -277,7 +285,9 @@ def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float
     strict, areas, loose = np.concatenate(counts, axis=1)
     bar = float(np.quantile(stability.ratio(strict, loose), PASS_STABLE))
     cover = areas.mean() / (image.shape[0] * image.shape[1])
-    print(f"    {len(passing)} of {iou.numel()} candidates pass on IoU; they cover {cover:.0%}; stability's bar {bar:.3f}")
+    print(
+        f"    {len(passing)} of {iou.numel()} candidates pass on IoU; they cover {cover:.0%}; stability's bar {bar:.3f}"
+    )
     return min(max(bar, 0.0), 1.0)
 
 

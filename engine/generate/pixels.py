@@ -102,9 +102,7 @@ class PixelFilter:
                     continue
                 rle = rle_ops.encode_edges(column, row, (x0, y0), self._size)
                 place = places[at]
-                yield self._candidate(
-                    rle, int(areas[at]), shifted, float(iou[place]), float(scores[at]), points[place]
-                )
+                yield self._candidate(rle, int(areas[at]), shifted, float(iou[place]), float(scores[at]), points[place])
 
     def _passes(self, score: float, area: int) -> bool:
         return score >= self._settings.stability_score_thresh and 0 < area < self._too_large
