@@ -108,10 +108,11 @@ class Bench:
 def run(bench: Bench, part: str) -> None:
     """A part by its name, with a model's name behind a colon where it has one."""
     kind, _, name = part.partition(":")
-    {
+    parts: dict[str, Callable[..., None]] = {
         "encoder": encoder, "compiled": compiled, "generate": generate, "attention": attention, "decoder": decoder,
         "tuning": tuning,
-    }[kind](bench, *([name] if name else []))  # fmt: skip
+    }  # fmt: skip
+    parts[kind](bench, *([name] if name else []))
 
 
 def random_model(name: str, device: torch.device) -> Sam:
@@ -119,7 +120,8 @@ def random_model(name: str, device: torch.device) -> Sam:
     torch.manual_seed(0)
     with device:
         model = Sam(TINY if name == "tiny" else PRESETS[name]).eval().requires_grad_(False)
-    encoder_ = model.image_encoder
+    encoder_: Any = model.image_encoder
+    decoder_: Any = model.mask_decoder
     for key, parameter in encoder_.named_parameters():
         if "rel_pos" in key:  # zero at first
             parameter.normal_(std=0.1)
@@ -131,10 +133,10 @@ def random_model(name: str, device: torch.device) -> Sam:
     phases = torch.rand(channels, device=device)
     encoder_.pos_embed.copy_((2 * np.pi * (places @ waves + phases)).sin().view_as(encoder_.pos_embed))
     encoder_.patch_embed.proj.weight.mul_(0.2)
-    for layer in (model.mask_decoder.output_upscaling[0], model.mask_decoder.output_upscaling[3]):
+    for layer in (decoder_.output_upscaling[0], decoder_.output_upscaling[3]):
         layer.weight.copy_(layer.weight.mean(dim=(2, 3), keepdim=True).expand_as(layer.weight) * 2)
     # Torch's first weights let most of what tells prompts apart fade from layer to layer.
-    for mlp in (*model.mask_decoder.output_hypernetworks_mlps, model.mask_decoder.iou_prediction_head):
+    for mlp in (*decoder_.output_hypernetworks_mlps, decoder_.iou_prediction_head):
         for layer in mlp.layers:
             layer.weight.mul_(6**0.5)
             layer.bias.zero_()
@@ -163,7 +165,7 @@ def embedding_sides(model: Sam, label: str, batch: torch.Tensor) -> dict[str, Ca
 
 def recorded(work: Callable[[], torch.Tensor]) -> Callable[[], torch.Tensor]:
     """The same as a CUDA graph, to see what launching its kernels one by one costs."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):
@@ -231,9 +233,15 @@ def _measure_embedding(
     with torch.inference_mode():
         exact = model.embed(model.preprocess([photograph()]))
     rounds = 3 if bench.device.type == "cuda" else 1
-    seconds = in_turns(
-        {label: lambda work=work: [work() for _ in range(rounds)] for label, work in sides.items()}, 5, warmup=2
-    )
+
+    def several(work: Callable[[], torch.Tensor]) -> Callable[[], None]:
+        def side() -> None:
+            for _ in range(rounds):
+                work()
+
+        return side
+
+    seconds = in_turns({label: several(work) for label, work in sides.items()}, 5, warmup=2)
     for label, value in seconds.items():
         images = BATCH if f"{BATCH} images" in label else 1
         each = value / rounds / images
@@ -241,17 +249,15 @@ def _measure_embedding(
         if label.startswith("released"):
             bench.released[name] = 1 / each
         base = bench.released.get(name)
-        bench.add(
-            "encoder", model=name, side=label, **{
-                "images a second": 1 / each, "ms an image": 1000 * each, "times as fast": 1 / each / base if base else None,
-                "largest relative error": error, "GiB": bench.peak(), **(more or {}),
-            },
-        )  # fmt: skip
+        row: dict[str, Any] = {"images a second": 1 / each, "ms an image": 1000 * each}
+        row |= {"times as fast": 1 / each / base if base else None, "largest relative error": error}
+        bench.add("encoder", model=name, side=label, **row, GiB=bench.peak(), **(more or {}))
 
 
 def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float:
     """Give random weights the spread of trained ones, and the share of candidates that passes; the bar of stability."""
-    decoder_, config = model.mask_decoder, model.config
+    decoder_: Any = model.mask_decoder
+    config = model.config
     frame = Frame((image.shape[0], image.shape[1]), config.image_size)
     grid = frame.points_to_model(point_grid(points_per_side) * (image.shape[1], image.shape[0]))
     points = torch.from_numpy(grid).to(model.device)[:, None]
@@ -263,7 +269,7 @@ def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float
         with torch.inference_mode():
             answers = [
                 model.decode(features, some, marks)
-                for some, marks in zip(points.split(64), labels.split(64), strict=True)
+                for some, marks in zip(torch.split(points, 64), torch.split(labels, 64), strict=True)
             ]
         return torch.cat([low[:, 1:] for low, _ in answers]), torch.cat([iou for _, iou in answers])[:, 1:]
 
@@ -281,7 +287,7 @@ def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float
     low_res, iou = ask()
     passing = low_res[iou > BAR]
     upsampler = DeviceUpsampler(frame, OFFSET, model.device)
-    counts = [upsampler.masks(some)[1].cpu().numpy() for some in passing.split(upsampler.masks_at_once)]
+    counts = [upsampler.masks(some)[1].cpu().numpy() for some in torch.split(passing, upsampler.masks_at_once)]
     strict, areas, loose = np.concatenate(counts, axis=1)
     bar = float(np.quantile(stability.ratio(strict, loose), PASS_STABLE))
     cover = areas.mean() / (image.shape[0] * image.shape[1])
@@ -293,7 +299,8 @@ def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float
 
 def _shift_masks(model: Sam, features: Any, prompts: tuple[torch.Tensor, torch.Tensor]) -> None:
     """Lower all masks' logits until one pixel in five lies above zero."""
-    for index, mlp in enumerate(model.mask_decoder.output_hypernetworks_mlps):
+    decoder_: Any = model.mask_decoder
+    for index, mlp in enumerate(decoder_.output_hypernetworks_mlps):
         bias = mlp.layers[-1].bias
         with torch.inference_mode(False), torch.enable_grad():
             bias.requires_grad_(True)

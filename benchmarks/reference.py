@@ -6,6 +6,7 @@ torchvision, a small stand-in with the same answers takes its place; its NMS is 
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from pathlib import Path
@@ -113,7 +114,7 @@ def official_encoder(package: types.ModuleType, model: Sam) -> Any:
 
 def _stand_in_for_torchvision() -> None:
     try:
-        import torchvision  # noqa: F401
+        importlib.import_module("torchvision")
     except (ImportError, RuntimeError):  # not there, or made for another torch
         for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
             del sys.modules[name]
