@@ -56,6 +56,8 @@ class PixelFilter:
 
     def survivors(self, low_res: Tensor, iou: Numbers, points: Points) -> list[Candidate]:
         """The candidates that pass: of low_res logits (K, S/4, S/4) float32, IoU (K,), points (K, 2) of the crop."""
+        if not len(low_res):
+            return []
         if self._on_device is not None:
             return list(self._at_once(self._on_device, low_res, iou, points))
         with one_thread():
