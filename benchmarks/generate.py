@@ -18,7 +18,7 @@ import engine
 from benchmarks import reference
 from benchmarks.measure import in_turns, options, photograph, photographs, publish
 from engine.generate.settings import GeneratorSettings
-from engine.masks import metrics, rle
+from engine.masks import metrics
 from engine.model.device import pick_device
 
 SAME, ALIKE = 0.9, 0.75  # IoU from which two masks are the same, and from which they mean the same thing
@@ -108,13 +108,14 @@ def peak_memory(settings: dict[str, Any], device: str) -> float:
 
 def share_found(wanted: list[list[Any]], among: list[list[Any]], thresh: float = SAME) -> float | None:
     """The part of the records `wanted`, image by image, that have a mask of an IoU of `thresh` `among` others."""
-    hits = []
+    hits: list[bool] = []
     for mine, theirs in zip(wanted, among, strict=True):
-        others = [rle.decode(record["segmentation"]) for record in theirs]
-        for record in mine:
-            mask = rle.decode(record["segmentation"])
-            hits.append(any(metrics.iou(mask, other) >= thresh for other in others))
-    return sum(hits) / len(hits) if hits else None
+        masks, others = ([record["segmentation"] for record in records] for records in (mine, theirs))
+        if masks and others:
+            hits += list(metrics.pairwise_rle_iou(masks, others).max(axis=1) >= thresh)
+        else:
+            hits += [False] * len(masks)
+    return sum(map(bool, hits)) / len(hits) if hits else None
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The released implementation, loaded from a checkout that the caller names, with our weights in it.
 
-It imports torchvision for two things, resizing and NMS, which have no CPU build everywhere; a small stand-in with the
-same answers takes its place while it is loaded. Its NMS is ours, so that neither side gains by it.
+It imports torchvision for two things, resizing and NMS, which have no CPU build everywhere. Where there is no
+torchvision, a small stand-in with the same answers takes its place; its NMS is ours, so that neither side gains by it.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from pathlib import Path
@@ -92,26 +93,32 @@ def official_encoder(package: types.ModuleType, model: Sam) -> Any:
     encoder = config.encoder
     if not isinstance(encoder, ViTConfig):
         raise SystemExit("The reference has no encoder but the ViT: choose vit_b, vit_l or vit_h.")
-    made = package.modeling.ImageEncoderViT(
-        depth=encoder.depth,
-        embed_dim=encoder.embed_dim,
-        img_size=config.image_size,
-        mlp_ratio=encoder.mlp_ratio,
-        norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6),
-        num_heads=encoder.num_heads,
-        patch_size=config.patch_size,
-        qkv_bias=True,
-        use_rel_pos=True,
-        global_attn_indexes=encoder.global_attn_indexes,
-        window_size=encoder.window_size,
-        out_chans=config.prompt_dim,
-    )
+    with model.device:  # to draw a huge model's first weights takes seconds on a CPU
+        made = package.modeling.ImageEncoderViT(
+            depth=encoder.depth,
+            embed_dim=encoder.embed_dim,
+            img_size=config.image_size,
+            mlp_ratio=encoder.mlp_ratio,
+            norm_layer=lambda width: torch.nn.LayerNorm(width, eps=1e-6),
+            num_heads=encoder.num_heads,
+            patch_size=config.patch_size,
+            qkv_bias=True,
+            use_rel_pos=True,
+            global_attn_indexes=encoder.global_attn_indexes,
+            window_size=encoder.window_size,
+            out_chans=config.prompt_dim,
+        )
     made.load_state_dict(model.image_encoder.state_dict())
     return made.eval().to(model.device)
 
 
 def _stand_in_for_torchvision() -> None:
-    if "torchvision" in sys.modules:
+    try:
+        importlib.import_module("torchvision")
+    except (ImportError, RuntimeError):  # not there, or made for another torch
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            del sys.modules[name]
+    else:
         return
 
     def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -34,6 +34,7 @@ class Loading(NamedTuple):
     model: str
     device: str
     compile_encoder: bool
+    bfloat16: bool
 
 
 _FOLDER = typer.Argument(
@@ -54,6 +55,10 @@ def generate(
     compile_encoder: Annotated[
         bool, typer.Option("--compile", help="Compile the encoder first: for many images, above all on CUDA.")
     ] = False,
+    bfloat16: Annotated[
+        bool,
+        typer.Option("--bfloat16", help="Half the precision: several times as fast on CUDA, nearly the same masks."),
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Do images again whose JSON is there already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a report as JSON on standard output.")] = False,
 ) -> None:
@@ -65,7 +70,7 @@ def generate(
     with fail_clearly():
         changes: dict[str, Any] = {} if points_per_side is None else {"points_per_side": points_per_side}
         GeneratorSettings.preset(preset, **changes)  # a wrong preset is told before anything is loaded
-        how = Loading(model, device, compile_encoder)
+        how = Loading(model, device, compile_encoder, bfloat16)
         code = _generate(folder, out, how, (preset, changes), overwrite, as_json)
     raise typer.Exit(code)
 
@@ -147,7 +152,7 @@ def _load(how: Loading, chosen: tuple[str, dict[str, Any]]) -> "MaskGenerator":
     from engine.model.device import pick_device
     from engine.model.registry import load
 
-    sam = load(how.model, pick_device(how.device), compile_encoder=how.compile_encoder)
+    sam = load(how.model, pick_device(how.device), compile_encoder=how.compile_encoder, bfloat16=how.bfloat16)
     preset, changes = chosen
     return MaskGenerator(sam, GeneratorSettings.for_model(sam.config, preset, **changes))
 

@@ -4,8 +4,9 @@ Where the device is faster in bfloat16, points are screened in it first: those w
 bar are done with, the others are answered again in float32. So the masks are those of float32 alone, as long as
 bfloat16 is not further off than `SCREEN_MARGIN`.
 
-On a CPU, batches are worked on side by side, one thread each: the pieces of a batch are so small that threads which
-share them would mostly wait for each other.
+Batches are worked on side by side. On a CPU by one thread each: the pieces of a batch are so small that threads which
+share them would mostly wait for each other. For a GPU by a few, so that it has the next batch to do while one thread
+waits for its answers and writes down their masks.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -22,7 +23,8 @@ from engine.model.device import fast_dtype
 from engine.model.mask_decoder import ImageFeatures, MaskDecoder
 from engine.model.sam import Sam
 
-BATCH_ON_GPU = 64
+BATCH_ON_GPU = 64  # in float32; bfloat16 has room for twice as many
+WORKERS_ON_GPU = 3
 CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the packaged model, 4 of a released size
 SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
 SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
@@ -35,7 +37,7 @@ T = TypeVar("T")
 def batch_size(model: Sam) -> int:
     """How many prompts about one image are best answered at once by each thread."""
     if model.device.type != "cpu":
-        return BATCH_ON_GPU
+        return BATCH_ON_GPU * 4 // model.dtype.itemsize
     return max(1, CELLS_ON_CPU // (model.config.grid**2 * model.config.prompt_dim))
 
 
@@ -65,8 +67,8 @@ def side_by_side(
     work: Callable[[Points], T], batches: Sequence[Points], device: torch.device
 ) -> Generator[T, None, None]:
     """What `work` makes of each batch, in order; on a CPU by as many threads as torch would use."""
-    threads = min(torch.get_num_threads(), len(batches))
-    if device.type != "cpu" or threads <= 1:
+    threads = min(torch.get_num_threads() if device.type == "cpu" else WORKERS_ON_GPU, len(batches))
+    if threads <= 1:
         yield from map(work, batches)
         return
     with (

@@ -9,7 +9,7 @@ follow: predicted IoU changes little from one point to the next. To leave out po
 as TinySAM does, was measured too: few are covered, and in many of those masks lie others (docs/log.md, 2026-11-22).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -22,11 +22,10 @@ from engine.generate.asking import BATCH_ON_GPU, BoolArray, Points, Screen, batc
 from engine.generate.candidate import Candidate, MaskRecord, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
 from engine.generate.grid import beside, every_second, point_grid
+from engine.generate.pixels import PixelFilter
 from engine.generate.settings import GeneratorSettings
-from engine.generate.upsample import Logits, Upsampler, one_thread
-from engine.geometry import MASK_LOGIT_THRESH, Frame
-from engine.masks import boxes, nms, stability
-from engine.masks import rle as rle_ops
+from engine.geometry import Frame
+from engine.masks import nms
 from engine.model.mask_decoder import Answers, ImageFeatures
 from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
@@ -118,7 +117,7 @@ class MaskGenerator:
         """The masks of one crop, after suppression within it, best predicted first."""
         settings = self.settings
         frame = Frame(crop.size, self.model.config.image_size)
-        upsampler = Upsampler(frame, settings.logit_offset)
+        pixels = PixelFilter(settings, frame, crop, size, self.model.device)
         with torch.inference_mode():
             features = self.model.prepare(embedding)
         screen = Screen(features, settings.pred_iou_thresh)
@@ -129,8 +128,7 @@ class MaskGenerator:
         def work(batch: Points) -> tuple[list[Candidate], BoolArray]:
             sparse = self._point_tokens(frame.points_to_model(batch))
             low_res, iou, index, hits = self._answers(features, sparse, name)
-            with one_thread():
-                return list(self._survivors(low_res, iou, batch[index], upsampler, crop, size)), hits
+            return pixels.survivors(low_res, iou, batch[index]), hits
 
         side = settings.points_in_layer(crop.layer)
         points = (point_grid(side) * (crop.size[1], crop.size[0])).reshape(side, side, 2)
@@ -177,7 +175,8 @@ class MaskGenerator:
     def _point_tokens(self, points: npt.NDArray[np.float32]) -> torch.Tensor:
         """One foreground click each: points (N, 2) of the model frame -> prompt tokens (N, 2, C)."""
         with torch.inference_mode():
-            coordinates = torch.from_numpy(points).to(self.model.device)[:, None]
+            # Not to wait here: a copy that waits would wait for everything the device still has to do.
+            coordinates = torch.from_numpy(points).to(self.model.device, non_blocking=True)[:, None]
             labels = torch.ones(len(points), 1, device=self.model.device)
             sparse = self.model.prompt_encoder.sparse_tokens(coordinates, labels, None)
         assert sparse is not None, "there are points"
@@ -185,11 +184,11 @@ class MaskGenerator:
 
     def _answers(
         self, features: ImageFeatures, sparse: torch.Tensor, name: str
-    ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64], BoolArray]:
+    ) -> tuple[torch.Tensor, npt.NDArray[np.float32], npt.NDArray[np.int64], BoolArray]:
         """Answer N prompts (N, T, C), one by one.
 
-        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of prompt (K,);
-        and which of the prompts (N,) have one that passes or nearly does.
+        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4) on the model's device, IoU (K,),
+        index of prompt (K,); and which of the prompts (N,) have one that passes or nearly does.
         """
         with torch.inference_mode():
             answers = self.model.mask_decoder.answer(features, sparse)
@@ -212,46 +211,10 @@ class MaskGenerator:
             index = keep.nonzero()[:, 0]
             hits = (answers.iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN).any(dim=1)
             return (
-                low_res.float().cpu().numpy(),
+                low_res.float(),
                 answers.iou[keep].float().cpu().numpy(),
                 index.cpu().numpy(),
                 hits.cpu().numpy(),
-            )
-
-    def _survivors(
-        self,
-        low_res: Logits,
-        iou: npt.NDArray[np.float32],
-        points: npt.NDArray[np.float64],
-        upsampler: Upsampler,
-        crop: Crop,
-        size: tuple[int, int],
-    ) -> Iterator[Candidate]:
-        """The candidates (K of each, points in the crop's frame) that pass the filters on their pixels."""
-        thresh = self.settings.stability_score_thresh
-        x0, y0, _, _ = crop.box
-        most = self.settings.max_mask_fraction
-        for place in np.flatnonzero(upsampler.stability_bound(low_res) >= thresh):
-            window = upsampler.window(low_res[place])
-            score = float(stability.stability_score(window.logits, offset=self.settings.logit_offset))
-            mask = window.logits > MASK_LOGIT_THRESH
-            area = int(np.count_nonzero(mask))
-            if score < thresh or area == 0 or (most is not None and area >= most * size[0] * size[1]):
-                continue
-            corner = (window.corner[0] + x0, window.corner[1] + y0)
-            box = boxes.of_masks(mask[None]) + np.array(corner * 2)
-            if boxes.near_crop_edge(box, crop.box, size)[0]:
-                continue
-            x, y = points[place]
-            left, top, right, bottom = (int(side) for side in box[0])
-            yield Candidate(
-                rle=rle_ops.encode_window(mask, corner, size),
-                area=area,
-                box=(left, top, right, bottom),
-                predicted_iou=float(iou[place]),
-                stability=score,
-                point=(float(x) + x0, float(y) + y0),
-                crop=crop,
             )
 
     def _finish(self, found: list[Candidate], crops: bool) -> list[Candidate]:

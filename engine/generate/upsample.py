@@ -101,5 +101,16 @@ class Upsampler:
             least = cv2.erode(logits, _CELLS) > MASK_LOGIT_THRESH - self._offset
             strict[index] = self._rows.pixels_of_cell @ most @ self._columns.pixels_of_cell
             loose[index] = self._rows.pixels_of_cell @ least @ self._columns.pixels_of_cell
-        unbounded = (loose == 0) & (strict > 0)
-        return np.where(unbounded, 1, np.minimum(stability.ratio(strict, loose), 1)).astype(np.float32)
+        return bound(strict, loose)
+
+    def pixels_of_cells(self) -> npt.NDArray[np.float64]:
+        """(S/4, S/4) how many pixels have each cell as the middle of those they read."""
+        return np.outer(self._rows.pixels_of_cell, self._columns.pixels_of_cell)
+
+
+def bound(strict: npt.NDArray[np.float64], loose: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """(N,) upper bounds of the stability: at most `strict` pixels are above the one level, at least `loose` above the
+    other.
+    """
+    unbounded = (loose == 0) & (strict > 0)
+    return np.where(unbounded, 1, np.minimum(stability.ratio(strict, loose), 1)).astype(np.float32)

@@ -83,7 +83,17 @@ def encode_window(mask: Mask, corner: tuple[int, int], size: tuple[int, int]) ->
     padded = np.zeros((columns, rows + 2), dtype=bool)
     padded[:, 1:-1] = mask.T
     column, row = np.nonzero(padded[:, 1:] != padded[:, :-1])
-    edges = (x0 + column) * height + y0 + row  # start, end, start, end, ...
+    return encode_edges(column, row, corner, size)
+
+
+def encode_edges(column: Runs, row: Runs, corner: tuple[int, int], size: tuple[int, int]) -> Rle:
+    """A mask as the RLE of the whole image, from where its runs begin and end in each column of a window.
+
+    `column` and `row` (2R,) say begin, end, begin, end, ... in column-major order; an end is the row behind the run.
+    `corner` is the window's top left pixel (x, y) in the image, `size` the image's (h, w).
+    """
+    (x0, y0), (height, width) = corner, size
+    edges = (x0 + column) * height + y0 + row
     # A run that reaches the bottom of one column and the top of the next is one run.
     joined = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1
     edges = np.delete(edges, np.concatenate((joined, joined + 1)))

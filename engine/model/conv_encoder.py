@@ -171,6 +171,7 @@ class ConvNorm(nn.Module):
         scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         weight = conv.weight * scale[:, None, None, None]
         bias = norm.bias - norm.running_mean * scale
+        weight, bias = weight.to(x.dtype), bias.to(x.dtype)
         return functional.conv2d(x, weight, bias, conv.stride, conv.padding, groups=conv.groups)
 
 

@@ -49,14 +49,21 @@ def checkpoint_path(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def load(
-    name_or_path: str | os.PathLike[str], device: str | torch.device = "cpu", *, compile_encoder: bool = False
+    name_or_path: str | os.PathLike[str],
+    device: str | torch.device = "cpu",
+    *,
+    compile_encoder: bool = False,
+    bfloat16: bool = False,
 ) -> Sam:
-    """Load a model by registry name or path, in eval mode; `compile_encoder` as `Sam.compile_encoder` says.
+    """Load a model by registry name or path, in eval mode; `compile_encoder` and `bfloat16` as `Sam.compile_encoder`
+    and `Sam.use_bfloat16` say.
 
     Raises:
         CheckpointError: unknown name, missing, damaged or ill-fitting file; the message says which and what to do.
     """
     model = load_model(checkpoint_path(name_or_path), device)
+    if bfloat16:
+        model.use_bfloat16()
     if compile_encoder:
         model.compile_encoder()
     return model

@@ -138,12 +138,22 @@ class Attention(nn.Module):
         columns = torch.einsum("bnhwc,wkc->bnhwk", grid_q, self.rel_pos_w[index]).reshape(*q.shape[:3], side)
         if q.device.type == "cpu" and cells > CPU_ROWS:
             return _attend_in_parts(q, k, v, rows, columns)
-        # What a row and a column of keys add, written out for each key by a product with zeros and ones: adding two
-        # broadcast views of so short rows takes several times as long.
-        ones = torch.eye(side, dtype=q.dtype, device=q.device)
-        places = torch.cat([ones[:, :, None].expand(-1, -1, side), ones[:, None].expand(-1, side, -1)])
-        bias = torch.cat([rows, columns], dim=-1) @ places.reshape(2 * side, cells).to(rows.dtype)
-        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        if q.device.type != "cpu" and q.dtype != torch.float32:
+            return attend_folded(q, k, v, rows, columns)
+        return attend_biased(q, k, v, rows, columns)
+
+
+def attend_biased(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Attention of (B, heads, L, d) with what `rows` and `columns` (B, heads, L, side) add to the logits.
+
+    What a row and a column of keys add is written out for each key by a product with zeros and ones: adding two
+    broadcast views of so short rows takes several times as long.
+    """
+    side = rows.shape[3]
+    ones = torch.eye(side, dtype=q.dtype, device=q.device)
+    places = torch.cat([ones[:, :, None].expand(-1, -1, side), ones[:, None].expand(-1, side, -1)])
+    bias = torch.cat([rows, columns], dim=-1) @ places.reshape(2 * side, side**2).to(rows.dtype)
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
 
 
 def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -166,6 +176,24 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Ten
             answers.append(logits.softmax(dim=-1) @ values)
         heads.append(torch.cat(answers))
     return torch.stack(heads).view_as(q)
+
+
+def attend_folded(q: Tensor, k: Tensor, v: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """The same as one attention without a bias: what is added to the logits becomes channels of queries and keys.
+
+    A query brings what each row and each column of keys adds, a key says with ones which row and column are its own.
+    So the kernels can be used that never write logits to memory; they know no bias, and want all three to be of one
+    width, a multiple of eight.
+    """
+    side, head_dim = rows.shape[3], q.shape[3]
+    ones = torch.eye(side, dtype=q.dtype, device=q.device)
+    places = torch.cat([ones[:, None].expand(-1, side, -1), ones.expand(side, -1, -1)], dim=-1).flatten(0, 1)
+    fill = -(head_dim + 2 * side) % 8
+    places = functional.pad(places, (0, fill)).expand(*k.shape[:2], -1, -1)
+    queries = torch.cat([q * head_dim**-0.5, functional.pad(torch.cat([rows, columns], dim=-1), (0, fill))], dim=-1)
+    keys = torch.cat([k, places], dim=-1)
+    values = functional.pad(v, (0, 2 * side + fill))
+    return functional.scaled_dot_product_attention(queries, keys, values, scale=1.0)[..., :head_dim]
 
 
 def partition_windows(x: Tensor, window: int, padding: Tensor) -> tuple[Tensor, tuple[int, int]]:

@@ -284,7 +284,7 @@ class Predictor:
         low_res, iou = self.model.decode(
             features, points, labels, boxes, masks, image_index=image_index, has_mask=has_mask
         )
-        return low_res.cpu().numpy(), iou.cpu().numpy()
+        return low_res.float().cpu().numpy(), iou.cpu().numpy()
 
 
 def _features_of(features: ImageFeatures, images: list[int]) -> tuple[ImageFeatures, torch.Tensor | None]:

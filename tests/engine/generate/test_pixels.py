@@ -1,0 +1,54 @@
+"""Both ways from answers to masks find the same; the GPU's needs no GPU to be tried."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.generate.crops import Crop
+from engine.generate.pixels import DeviceUpsampler, PixelFilter
+from engine.generate.settings import GeneratorSettings
+from engine.geometry import Frame
+from tests.engine.generate.test_upsample import blobs
+
+SIZE, CROP = (90, 130), Crop((20, 10, 120, 80), 1)
+ANYTHING = {"stability_score_thresh": 0.0, "max_mask_fraction": None}
+
+
+def both(changes, crop=CROP, size=SIZE, count=40, at_once=None):
+    settings = GeneratorSettings.preset("default", **changes)
+    frame = Frame(crop.size, 64)
+    low_res = torch.from_numpy(np.stack([blobs(seed) for seed in range(count)]))
+    iou = np.linspace(0, 1, count, dtype=np.float32)
+    points = np.random.default_rng(0).uniform(0, 50, (count, 2))
+    found = []
+    for on_device in (False, True):
+        pixels = PixelFilter(settings, frame, crop, size, torch.device("cpu"))
+        if on_device:
+            pixels._on_device = DeviceUpsampler(frame, settings.logit_offset, torch.device("cpu"))
+            pixels._on_device.masks_at_once = at_once or pixels._on_device.masks_at_once
+        found.append(pixels.survivors(low_res, iou, points))
+    return found
+
+
+@pytest.mark.parametrize("at_once", [None, 3])
+@pytest.mark.parametrize(
+    ("crop", "size"), [(CROP, SIZE), (Crop((0, 0, 130, 90), 0), SIZE), (Crop((0, 0, 1, 7), 0), (7, 1))]
+)
+@pytest.mark.parametrize(
+    "changes", [ANYTHING, {"stability_score_thresh": 0.5, "max_mask_fraction": 0.3}, {"stability_score_thresh": 1.0}]
+)
+def test_the_gpus_way_finds_the_same_masks(changes, crop, size, at_once):
+    on_host, on_device = both(changes, crop, size, at_once=at_once)
+    assert on_device == on_host
+    if changes is ANYTHING:
+        assert len(on_host) > 3
+
+
+def test_the_bound_is_the_same():
+    low_res = np.stack([blobs(seed) for seed in range(20)])
+    frame = Frame((45, 77), 64)
+    upsampler = DeviceUpsampler(frame, 1.0, torch.device("cpu"))
+    from engine.generate.upsample import Upsampler
+
+    expected = Upsampler(frame, 1.0).stability_bound(low_res)
+    assert upsampler.stability_bound(torch.from_numpy(low_res)) == pytest.approx(expected)
