@@ -72,6 +72,7 @@ def train(
     accumulate: Annotated[
         int, typer.Option(help="Work on every batch in this many parts, one after the other: less memory.")
     ] = 1,
+    loaders: Annotated[int, typer.Option(help="Threads that make batches ahead of the step.")] = 2,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     shards: Annotated[int, typer.Option(help="Split batches over this many threads, torch's own being 1 then.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
@@ -111,6 +112,7 @@ def train(
                 masks=masks,
                 calls=calls,
                 accumulate=accumulate,
+                loaders=loaders,
                 seed=seed,
                 shards=shards,
             )

@@ -109,7 +109,8 @@ def _depth(regions: Tensor) -> Tensor:
     depth = left.clone()
     for radius in EROSIONS:
         outside = functional.pad(1 - left, (radius,) * 4, value=1.0)
-        left = 1 - functional.max_pool2d(outside, 2 * radius + 1, stride=1)
+        side = 2 * radius + 1  # along one axis, then along the other: a square's maximum for far fewer looks
+        left = 1 - functional.max_pool2d(functional.max_pool2d(outside, (side, 1), stride=1), (1, side), stride=1)
         depth += radius * left
     return depth[:, 0]
 

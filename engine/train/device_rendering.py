@@ -53,6 +53,9 @@ class DeviceRenderer:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self._mean, self._std = (
+            torch.from_numpy(values).to(device)[:, None, None] for values in (PIXEL_MEAN, PIXEL_STD)
+        )
         self._sent: dict[int, _Sent] = {}
         self._local = threading.local()
 
@@ -82,8 +85,7 @@ class DeviceRenderer:
         targets = self._targets(plan, sent, _topmost(covers), laid, settings)
 
         image = torch.zeros(3, size, size, device=self._device)
-        mean, std = (torch.from_numpy(values).to(self._device)[:, None, None] for values in (PIXEL_MEAN, PIXEL_STD))
-        image[:, :out_h, :out_w] = (self._jitter(pixels, plan.colour) - mean) / std
+        image[:, :out_h, :out_w] = (self._jitter(pixels, plan.colour) - self._mean) / self._std
         bare = None if sent.bare is None else self._bare(plan, sent.bare, laid)
         return RenderedCrop(image, targets, bare)
 

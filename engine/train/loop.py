@@ -200,7 +200,9 @@ class _Run:
         self._processes = processes
         self._source = source
         self._path = out_dir / "last.pt"
-        self._optimizer = torch.optim.AdamW(parameter_groups(model, settings), lr=settings.learning_rate)
+        groups = parameter_groups(model, settings)
+        # Fused where launching hundreds of kernels costs more than what they do.
+        self._optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=model.device.type == "cuda")
         self._trained = [p for group in self._optimizer.param_groups for p in group["params"]]
         self._pool = ThreadPoolExecutor(
             max_workers=settings.shards,

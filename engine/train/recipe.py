@@ -51,6 +51,7 @@ class Recipe:
     freeze_batchnorm: bool = False
     bf16: bool = True
     accumulate: int = 1
+    loaders: int = 2
     shards: int = 1
     seed: int = 0
 
@@ -105,6 +106,7 @@ class Recipe:
             warmup_steps=WARMUP_STEPS,
             shards=self.shards,
             accumulate=self.accumulate,
+            loaders=self.loaders,
             phases=self.phases(config),
             layer_decay=self.layer_decay,
             frozen_layers=self.frozen_layers,
