@@ -11,10 +11,11 @@ import typer
 
 from engine.commands.evaluate import evaluate
 from engine.commands.generate import generate
+from engine.commands.regions import regions
 from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
 
-__all__ = ["app", "evaluate", "export_onnx", "generate", "train"]
+__all__ = ["app", "evaluate", "export_onnx", "generate", "regions", "train"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -50,6 +51,7 @@ def export_onnx(
 app.command("generate")(generate)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("regions")(regions)
 
 
 if __name__ == "__main__":
