@@ -207,7 +207,7 @@ def reset_password(email: str) -> None:
 
 app.add_typer(users_app, name="users")
 app.command("simulate")(simulate)
-# The engine's own commands stand beside the platform's: generate, train, evaluate, export-onnx.
+# The engine's own commands stand beside the platform's: generate, train, evaluate, regions, export-onnx.
 app.registered_commands.extend(engine_app.registered_commands)
 
 

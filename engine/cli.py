@@ -13,10 +13,11 @@ from engine.commands.calibrate import calibrate
 from engine.commands.evaluate import evaluate
 from engine.commands.generate import generate
 from engine.commands.pretrain import pretrain
+from engine.commands.regions import regions
 from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
 
-__all__ = ["app", "calibrate", "evaluate", "export_onnx", "generate", "pretrain", "train"]
+__all__ = ["app", "calibrate", "evaluate", "export_onnx", "generate", "pretrain", "regions", "train"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -54,6 +55,7 @@ app.command("pretrain")(pretrain)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("calibrate")(calibrate)
+app.command("regions")(regions)
 
 
 if __name__ == "__main__":
