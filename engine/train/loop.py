@@ -324,7 +324,8 @@ class _Run:
         means: list[Tensor | None] = []
         for parameter, gradient, times in zip(self._trained, gradients, values[len(SUMMED) :], strict=True):
             if gradient is not None:
-                means.append(gradient / num_masks)
+                # Laid out as the parameter, which a fused optimiser asks for.
+                means.append(torch.div(gradient, num_masks, out=torch.empty_like(parameter)))
             else:
                 means.append(torch.zeros_like(parameter) if times else None)  # zeros if another process used it
         self._processes.add_up([*(mean for mean in means if mean is not None), *self._statistics])
