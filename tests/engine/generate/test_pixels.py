@@ -26,7 +26,7 @@ def both(changes, crop=CROP, size=SIZE, count=40, at_once=None):
         if on_device:
             pixels._on_device = DeviceUpsampler(frame, settings.logit_offset, torch.device("cpu"))
             pixels._on_device.masks_at_once = at_once or pixels._on_device.masks_at_once
-        found.append(pixels.survivors(low_res, iou, points))
+        found.append(pixels.written(pixels.survivors(low_res, iou, points)))
     return found
 
 
