@@ -2,7 +2,8 @@
 
 Memory stays flat however many points there are: of each batch of answers, only those whose predicted IoU passes leave
 the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
-becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers.
+becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers; on a GPU, which draws a mask faster
+than its RLE is written, low_res logits instead, and only what is not suppressed becomes an RLE.
 
 With `coarse_first`, a quarter of the grid is asked before the rest, of which only the neighbours of points that pass
 follow: predicted IoU changes little from one point to the next. To leave out points that a mask found already covers,
@@ -214,7 +215,7 @@ class MaskGenerator:
                     f"The model's answers for {name} are not finite numbers. Its weights or the embedding are damaged, "
                     "or the device's precision is too low: load the model again, or run on the CPU."
                 )
-        hits: BoolArray = (iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN).any(axis=1)
+        hits: BoolArray = np.any(iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN, axis=1)
         return low_res, iou[keep], index.astype(np.int64), hits
 
     def _finish(self, found: list[Candidate], crops: bool) -> list[Candidate]:

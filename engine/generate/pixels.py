@@ -7,6 +7,7 @@ the places where their runs begin and end. No logits of an image are ever copied
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,8 +52,8 @@ class PixelFilter:
         self._settings, self._crop, self._size = settings, crop, size
         most = settings.max_mask_fraction
         self._too_large = float("inf") if most is None else most * size[0] * size[1]
-        self._upsampler = Upsampler(frame, settings.logit_offset)
-        self._on_device = None if device.type == "cpu" else DeviceUpsampler(frame, settings.logit_offset, device)
+        self._upsampler = _upsampler(frame, settings.logit_offset)
+        self._on_device = None if device.type == "cpu" else _device_upsampler(frame, settings.logit_offset, device)
 
     def survivors(self, low_res: Tensor, iou: Numbers, points: Points) -> Sequence[Candidate | Sketch]:
         """What passes: of low_res logits (K, S/4, S/4), IoU (K,), points (K, 2) of the crop."""
@@ -157,7 +158,7 @@ class DeviceUpsampler:
         self._rows, self._columns = rows.t().contiguous(), columns
         height, width = frame.original_size
         self.masks_at_once = max(1, PIXELS_AT_ONCE // (height * width))
-        weights = Upsampler(frame, offset).pixels_of_cells()
+        weights = _upsampler(frame, offset).pixels_of_cells()
         self._pixels_of_cells = torch.from_numpy(weights).to(device)
         self._offset = offset
 
@@ -200,6 +201,11 @@ class DeviceUpsampler:
 
     def _logits(self, low_res: Tensor) -> Tensor:
         return torch.matmul(torch.matmul(self._columns, low_res.float().transpose(1, 2)), self._rows)
+
+
+# Images often come in one size; on a GPU, making these again would take longer than many of their masks.
+_upsampler = lru_cache(maxsize=2)(Upsampler)
+_device_upsampler = lru_cache(maxsize=2)(DeviceUpsampler)
 
 
 def _pair(point: npt.NDArray[np.float64]) -> tuple[float, float]:
