@@ -29,7 +29,7 @@ PARTS = {
     "generate:vit_h": 20,
     "attention": 4,
     "decoder": 5,
-    "tuning": 10,
+    "profile": 8,
     "compiled:vit_b": 25,
     "compiled:vit_h": 25,
 }

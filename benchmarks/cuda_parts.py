@@ -1,8 +1,8 @@
 """The parts of `benchmarks.cuda`. Each measures both sides on the same machine, in turns where that is quick.
 
-The released checkpoints are not needed: speed does not depend on weights. A ViT gets random ones, stretched so that
-its masks and predicted IoU have the spread of a trained model's; the bars are then laid so that of the candidates one
-in ten passes on predicted IoU, and half of those on stability. Both sides have the same weights and bars.
+The released checkpoints are not needed: speed does not depend on weights (`benchmarks.random_weights`). The bars are
+laid so that of the candidates one in ten passes on predicted IoU, and half of those on stability. Both sides have the
+same weights and bars.
 """
 
 from __future__ import annotations
@@ -19,15 +19,11 @@ import torch
 
 import engine
 from benchmarks import reference
+from benchmarks.cuda_profile import spent
 from benchmarks.generate import share_found
 from benchmarks.measure import in_turns, machine, photograph, photographs, publish
-from engine.generate import asking
-from engine.generate.grid import point_grid
-from engine.generate.pixels import DeviceUpsampler
+from benchmarks.random_weights import BAR, random_model, stretch
 from engine.generate.settings import GeneratorSettings
-from engine.geometry import Frame
-from engine.masks import stability
-from engine.model.config import PRESETS, ModelConfig, ViTConfig
 from engine.model.device import pick_device
 from engine.model.sam import Sam
 from engine.model.vit_encoder import attend_biased, attend_folded
@@ -39,20 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BATCH, CLICKS = 8, 64
-PASS_IOU, PASS_STABLE = 0.9, 0.5  # quantiles of the candidates at which the bars are laid
-BAR = 0.88
-WAVES = 1.5  # across an image, of what cells differ by
-OFFSET = 1.0  # of the stability, in logits, as released
 LONG = 6.0  # seconds from which a side is not run again
-TINY = ModelConfig(
-    name="tiny",
-    image_size=64,
-    encoder=ViTConfig(embed_dim=32, depth=2, num_heads=2, global_attn_indexes=(1,), window_size=3),
-    prompt_dim=32,
-    transformer_heads=4,
-    transformer_mlp_dim=64,
-    iou_head_hidden_dim=32,
-)
 
 
 class Bench:
@@ -110,37 +93,9 @@ def run(bench: Bench, part: str) -> None:
     kind, _, name = part.partition(":")
     parts: dict[str, Callable[..., None]] = {
         "encoder": encoder, "compiled": compiled, "generate": generate, "attention": attention, "decoder": decoder,
-        "tuning": tuning,
+        "profile": profile,
     }  # fmt: skip
     parts[kind](bench, *([name] if name else []))
-
-
-def random_model(name: str, device: torch.device) -> Sam:
-    """A model of a released size, or a tiny one, with random weights in all its parts."""
-    torch.manual_seed(0)
-    with device:
-        model = Sam(TINY if name == "tiny" else PRESETS[name]).eval().requires_grad_(False)
-    encoder_: Any = model.image_encoder
-    decoder_: Any = model.mask_decoder
-    for key, parameter in encoder_.named_parameters():
-        if "rel_pos" in key:  # zero at first
-            parameter.normal_(std=0.1)
-    # Noise would make masks of thousands of specks, whose runs would be all the work. So cells differ by their place
-    # first of all, smoothly, and the pixels of a cell are alike.
-    _, rows, columns, channels = encoder_.pos_embed.shape
-    places = torch.cartesian_prod(torch.linspace(0, 1, rows), torch.linspace(0, 1, columns)).to(device)
-    waves = torch.randn(2, channels, device=device) * WAVES
-    phases = torch.rand(channels, device=device)
-    encoder_.pos_embed.copy_((2 * np.pi * (places @ waves + phases)).sin().view_as(encoder_.pos_embed))
-    encoder_.patch_embed.proj.weight.mul_(0.2)
-    for layer in (decoder_.output_upscaling[0], decoder_.output_upscaling[3]):
-        layer.weight.copy_(layer.weight.mean(dim=(2, 3), keepdim=True).expand_as(layer.weight) * 2)
-    # Torch's first weights let most of what tells prompts apart fade from layer to layer.
-    for mlp in (*decoder_.output_hypernetworks_mlps, decoder_.iou_prediction_head):
-        for layer in mlp.layers:
-            layer.weight.mul_(6**0.5)
-            layer.bias.zero_()
-    return model.to(device)
 
 
 def in_bfloat16(model: Sam) -> Sam:
@@ -254,65 +209,6 @@ def _measure_embedding(
         bench.add("encoder", model=name, side=label, **row, GiB=bench.peak(), **(more or {}))
 
 
-def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float:
-    """Give random weights the spread of trained ones, and the share of candidates that passes; the bar of stability."""
-    decoder_: Any = model.mask_decoder
-    config = model.config
-    frame = Frame((image.shape[0], image.shape[1]), config.image_size)
-    grid = frame.points_to_model(point_grid(points_per_side) * (image.shape[1], image.shape[0]))
-    points = torch.from_numpy(grid).to(model.device)[:, None]
-    labels = torch.ones(len(points), 1, device=model.device)
-    with torch.inference_mode():
-        features = model.prepare(model.embed(model.preprocess([image])))
-
-    def ask() -> tuple[torch.Tensor, torch.Tensor]:
-        with torch.inference_mode():
-            answers = [
-                model.decode(features, some, marks)
-                for some, marks in zip(torch.split(points, 64), torch.split(labels, 64), strict=True)
-            ]
-        return torch.cat([low[:, 1:] for low, _ in answers]), torch.cat([iou for _, iou in answers])[:, 1:]
-
-    _shift_masks(model, features, (points[:64], labels[:64]))
-    low_res, iou = ask()
-    wider = 0.05 / float(iou.std())
-    bar = float(np.quantile(iou.cpu().numpy(), PASS_IOU))
-    last = decoder_.iou_prediction_head.layers[-1]
-    last.weight.mul_(wider)
-    last.bias.mul_(wider).add_(BAR - wider * bar)
-    steeper = 5 / float(low_res[iou > bar].std(dim=(1, 2)).median())
-    for mlp in decoder_.output_hypernetworks_mlps:
-        mlp.layers[-1].weight.mul_(steeper)
-        mlp.layers[-1].bias.mul_(steeper)
-    low_res, iou = ask()
-    passing = low_res[iou > BAR]
-    upsampler = DeviceUpsampler(frame, OFFSET, model.device)
-    counts = [upsampler.masks(some)[1].cpu().numpy() for some in torch.split(passing, upsampler.masks_at_once)]
-    strict, areas, loose = np.concatenate(counts, axis=1)
-    bar = float(np.quantile(stability.ratio(strict, loose), PASS_STABLE))
-    cover = areas.mean() / (image.shape[0] * image.shape[1])
-    print(
-        f"    {len(passing)} of {iou.numel()} candidates pass on IoU; they cover {cover:.0%}; stability's bar {bar:.3f}"
-    )
-    return min(max(bar, 0.0), 1.0)
-
-
-def _shift_masks(model: Sam, features: Any, prompts: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """Lower all masks' logits until one pixel in five lies above zero."""
-    decoder_: Any = model.mask_decoder
-    for index, mlp in enumerate(decoder_.output_hypernetworks_mlps):
-        bias = mlp.layers[-1].bias
-        with torch.inference_mode(False), torch.enable_grad():
-            bias.requires_grad_(True)
-            kept = type(features)(*(part.clone() for part in features))
-            logits = model.decode(kept, *prompts)[0][:, index]
-            # Logits are a product of the pixels' channels with numbers that end in this bias: so this is their mean.
-            (channels,) = torch.autograd.grad(logits.mean(), bias)
-            bias.requires_grad_(False)
-        above = float(np.quantile(logits.detach().cpu().numpy()[:8], 0.8))
-        bias.sub_(above * channels / channels.square().sum())
-
-
 def generate(bench: Bench, name: str) -> None:
     """Seconds an image of the released generator and ours, exact and in bfloat16, and whether they find the same."""
     if name == "default":
@@ -333,6 +229,9 @@ def generate(bench: Bench, name: str) -> None:
             sam, points_per_side=bench.args.points_per_side, output_mode="coco_rle", **bars
         ).generate
     ours = {"ours, bfloat16": in_bfloat16(model), "ours, float32": model}
+    if name != "default" and bench.device.type == "cuda":
+        ours["ours, bfloat16, compiled"] = in_bfloat16(model)
+        ours["ours, bfloat16, compiled"].compile_encoder()
     sides |= {label: engine.MaskGenerator(each, settings).generate for label, each in ours.items()}
     for long_side in bench.args.long_sides:
         image = photographs(long_side)[0]
@@ -376,24 +275,15 @@ def _seconds(bench: Bench, work: Callable[[NDArray[np.uint8]], Any], image: NDAr
     return statistics.median(seconds[1:]), answer
 
 
-def tuning(bench: Bench) -> None:
-    """Our generator with more and fewer workers and larger batches."""
+def profile(bench: Bench) -> None:
+    """Where the time of one image goes that we generate masks of in bfloat16."""
     model = random_model("vit_b" if bench.device.type == "cuda" else "tiny", bench.device)
     image = photographs(max(bench.args.long_sides))[0]
     bars = {"pred_iou_thresh": BAR, "stability_score_thresh": stretch(model, image, bench.args.points_per_side)}
     model.use_bfloat16()
-    usual = asking.WORKERS_ON_GPU
-    try:
-        for workers in (1, 2, 3, 4, 6):
-            for batch in (64, 128, 256):
-                asking.WORKERS_ON_GPU = workers
-                chosen = GeneratorSettings.preset(
-                    "reference", points_per_side=bench.args.points_per_side, points_per_batch=batch, **bars
-                )
-                seconds, masks = _seconds(bench, engine.MaskGenerator(model, chosen).generate, image)
-                bench.add("tuning", workers=workers, batch=batch, seconds=seconds, masks=len(masks), GiB=bench.peak())
-    finally:
-        asking.WORKERS_ON_GPU = usual
+    settings = GeneratorSettings.preset("reference", points_per_side=bench.args.points_per_side, **bars)
+    for row in spent(engine.MaskGenerator(model, settings), image, bench.wait):
+        bench.add("profile", **row)
 
 
 def attention(bench: Bench) -> None:

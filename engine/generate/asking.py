@@ -23,8 +23,8 @@ from engine.model.device import fast_dtype
 from engine.model.mask_decoder import ImageFeatures, MaskDecoder
 from engine.model.sam import Sam
 
-BATCH_ON_GPU = 64  # in float32; bfloat16 has room for twice as many
-WORKERS_ON_GPU = 3
+BATCH_ON_GPU = 128  # in float32; bfloat16 has room for twice as many
+WORKERS_ON_GPU = 2  # three or more gained nothing, measured with batches of 64 to 256
 CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the packaged model, 4 of a released size
 SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
 SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering

@@ -1,8 +1,10 @@
 """A mask on its way from an answer to a record: what is known of it, how it is cleaned, which of several stay."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,9 @@ from engine.generate.crops import Crop
 from engine.masks import boxes, components, nms
 from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Box = tuple[int, int, int, int]
 
@@ -52,6 +57,23 @@ class Candidate:
         }
 
 
+@dataclass(frozen=True)
+class Sketch:
+    """A mask that has passed on a GPU, before it is written down; `low_res` (S/4, S/4) are its logits there.
+
+    Most are suppressed, so that their RLEs would be made for nothing.
+    """
+
+    low_res: Tensor
+    box: Box
+    predicted_iou: float
+    stability: float
+    point: tuple[float, float]
+
+
+Found = TypeVar("Found", bound=Candidate | Sketch)
+
+
 def clean_candidate(candidate: Candidate, area: int, *, keep_largest: bool) -> Candidate | None:
     """The candidate without holes and islands below `area` pixels: itself if it has none, None if nothing is left."""
     height, width = candidate.rle["size"]
@@ -69,7 +91,7 @@ def clean_candidate(candidate: Candidate, area: int, *, keep_largest: bool) -> C
     return replace(candidate, rle=rle, area=rle_ops.area(rle), box=rle_ops.box_xyxy(rle))
 
 
-def suppress(found: Sequence[Candidate], scores: npt.NDArray[np.float64], thresh: float) -> list[Candidate]:
+def suppress(found: Sequence[Found], scores: npt.NDArray[np.float64], thresh: float) -> list[Found]:
     """Of candidates whose boxes overlap by more than `thresh`, the one of the highest score; best first."""
     corners = np.array([candidate.box for candidate in found], dtype=np.float64).reshape(-1, 4)
     return [found[index] for index in nms.box_nms(corners, scores, thresh)]

@@ -2,7 +2,8 @@
 
 Memory stays flat however many points there are: of each batch of answers, only those whose predicted IoU passes leave
 the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
-becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers.
+becomes an RLE at once. Between batches nothing is kept but RLEs and a few numbers; on a GPU, which draws a mask faster
+than its RLE is written, low_res logits instead, and only what is not suppressed becomes an RLE.
 
 With `coarse_first`, a quarter of the grid is asked before the rest, of which only the neighbours of points that pass
 follow: predicted IoU changes little from one point to the next. To leave out points that a mask found already covers,
@@ -19,10 +20,10 @@ import torch
 
 from engine.errors import EngineError, ImageError
 from engine.generate.asking import BATCH_ON_GPU, BoolArray, Points, Screen, batch_size, side_by_side
-from engine.generate.candidate import Candidate, MaskRecord, clean_candidate, suppress
+from engine.generate.candidate import Candidate, MaskRecord, Sketch, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
 from engine.generate.grid import beside, every_second, point_grid
-from engine.generate.pixels import PixelFilter
+from engine.generate.pixels import PixelFilter, to_device
 from engine.generate.settings import GeneratorSettings
 from engine.geometry import Frame
 from engine.masks import nms
@@ -125,7 +126,7 @@ class MaskGenerator:
         def look(batch: Points) -> BoolArray:
             return screen.promising(self.model.mask_decoder, self._point_tokens(frame.points_to_model(batch)))
 
-        def work(batch: Points) -> tuple[list[Candidate], BoolArray]:
+        def work(batch: Points) -> tuple[Sequence[Candidate | Sketch], BoolArray]:
             sparse = self._point_tokens(frame.points_to_model(batch))
             low_res, iou, index, hits = self._answers(features, sparse, name)
             return pixels.survivors(low_res, iou, batch[index]), hits
@@ -138,15 +139,16 @@ class MaskGenerator:
         second = beside(hits) & ~first
         counter.add(int(np.count_nonzero(~first & ~second)))
         found += self._ask(points[second], look, work, counter)[0]
-        return suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+        scores = np.array([candidate.predicted_iou for candidate in found])
+        return pixels.written(suppress(found, scores, settings.box_nms_thresh))
 
     def _ask(
         self,
         points: Points,
         look: Callable[[Points], BoolArray],
-        work: Callable[[Points], tuple[list[Candidate], BoolArray]],
+        work: Callable[[Points], tuple[Sequence[Candidate | Sketch], BoolArray]],
         counter: _Counter,
-    ) -> tuple[list[Candidate], BoolArray]:
+    ) -> tuple[list[Candidate | Sketch], BoolArray]:
         """The masks of points (N, 2), and which of the points (N,) had an answer at the bar or nearly so.
 
         `look` tells which points of a batch are promising, `work` does to those what this does to all.
@@ -163,7 +165,7 @@ class MaskGenerator:
                 counter.add(int(np.count_nonzero(~passed)))
         chosen = np.flatnonzero(promising)
         batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
-        found: list[Candidate] = []
+        found: list[Candidate | Sketch] = []
         hits = np.zeros(len(points), dtype=np.bool_)
         with closing(side_by_side(work, [points[batch] for batch in batches], device)) as results:
             for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
@@ -190,32 +192,31 @@ class MaskGenerator:
         Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4) on the model's device, IoU (K,),
         index of prompt (K,); and which of the prompts (N,) have one that passes or nearly does.
         """
+        device = sparse.device
         with torch.inference_mode():
             answers = self.model.mask_decoder.answer(features, sparse)
-            keep = answers.iou > self.settings.pred_iou_thresh
+            # One copy, from which all that follows is laid out here: each look at the device waits for it.
+            iou: npt.NDArray[np.float32] = answers.iou.float().cpu().numpy()
+            keep: BoolArray = iou > self.settings.pred_iou_thresh
             keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
-            promising = keep.any(dim=1).nonzero()[:, 0]
-            at_once = DRAWN_ON_CPU if promising.device.type == "cpu" else BATCH_ON_GPU
-            low_res = torch.cat(
-                [
-                    self.model.mask_decoder.draw(Answers(*(part[some] for part in answers)))[keep[some]]
-                    for some in promising.tensor_split(list(range(at_once, len(promising), at_once)))
-                ]
-            )
+            index, column = np.nonzero(keep)
+            promising, place = np.unique(index, return_inverse=True)
+            at_once = DRAWN_ON_CPU if device.type == "cpu" else BATCH_ON_GPU
+            parts = []
+            for start in range(0, max(len(promising), 1), at_once):
+                some = to_device(promising[start : start + at_once], device)
+                here = (place >= start) & (place < start + at_once)
+                drawn = self.model.mask_decoder.draw(Answers(*(part[some] for part in answers)))
+                parts.append(drawn[to_device(place[here] - start, device), to_device(column[here], device)])
+            low_res = torch.cat(parts)
             # One bad number spoils the sum; looking at each of them takes ten times as long.
-            if not torch.isfinite(answers.iou.sum(dtype=torch.float32) + low_res.sum(dtype=torch.float32)):
+            if not (np.isfinite(iou).all() and torch.isfinite(low_res.sum(dtype=torch.float32))):
                 raise EngineError(
                     f"The model's answers for {name} are not finite numbers. Its weights or the embedding are damaged, "
                     "or the device's precision is too low: load the model again, or run on the CPU."
                 )
-            index = keep.nonzero()[:, 0]
-            hits = (answers.iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN).any(dim=1)
-            return (
-                low_res.float(),
-                answers.iou[keep].float().cpu().numpy(),
-                index.cpu().numpy(),
-                hits.cpu().numpy(),
-            )
+        hits: BoolArray = np.any(iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN, axis=1)
+        return low_res, iou[keep], index.astype(np.int64), hits
 
     def _finish(self, found: list[Candidate], crops: bool) -> list[Candidate]:
         """What happens once all crops are done: suppression across crops, small regions, duplicates."""

@@ -1,12 +1,13 @@
 """The filters on a mask's own pixels: how stable it is, how large, whether its crop cuts it off; and its RLE.
 
 Two ways to the same masks. On a CPU, one mask after the other, and only the window it lies in. On a GPU, whole images
-of many masks at once: what leaves it is a few numbers of each, and of those that pass the places where their runs
-begin and end. No logits of an image are ever copied.
+of many masks at once: what leaves it is a few numbers of each, and of those that are not suppressed, drawn once more,
+the places where their runs begin and end. No logits of an image are ever copied.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +15,14 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from engine.generate.candidate import Candidate
+from engine.generate.candidate import Candidate, Sketch
 from engine.generate.upsample import Upsampler, bound, one_thread
 from engine.geometry import MASK_LOGIT_THRESH, Frame
 from engine.masks import boxes, stability
 from engine.masks import rle as rle_ops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -51,17 +52,38 @@ class PixelFilter:
         self._settings, self._crop, self._size = settings, crop, size
         most = settings.max_mask_fraction
         self._too_large = float("inf") if most is None else most * size[0] * size[1]
-        self._upsampler = Upsampler(frame, settings.logit_offset)
-        self._on_device = None if device.type == "cpu" else DeviceUpsampler(frame, settings.logit_offset, device)
+        self._upsampler = _upsampler(frame, settings.logit_offset)
+        self._on_device = None if device.type == "cpu" else _device_upsampler(frame, settings.logit_offset, device)
 
-    def survivors(self, low_res: Tensor, iou: Numbers, points: Points) -> list[Candidate]:
-        """The candidates that pass: of low_res logits (K, S/4, S/4) float32, IoU (K,), points (K, 2) of the crop."""
+    def survivors(self, low_res: Tensor, iou: Numbers, points: Points) -> Sequence[Candidate | Sketch]:
+        """What passes: of low_res logits (K, S/4, S/4), IoU (K,), points (K, 2) of the crop."""
         if not len(low_res):
             return []
         if self._on_device is not None:
             return list(self._at_once(self._on_device, low_res, iou, points))
         with one_thread():
-            return list(self._one_by_one(low_res.numpy(), iou, points))
+            return list(self._one_by_one(low_res.float().numpy(), iou, points))
+
+    def written(self, found: Sequence[Candidate | Sketch]) -> list[Candidate]:
+        """The survivors that are still wanted, with their masks."""
+        written = [each for each in found if isinstance(each, Candidate)]
+        sketches = [each for each in found if isinstance(each, Sketch)]
+        if self._on_device is None or not sketches:
+            return written
+        x0, y0, _, _ = self._crop.box
+        step = self._on_device.masks_at_once
+        for some in (sketches[start : start + step] for start in range(0, len(sketches), step)):
+            masks = self._on_device.masks(torch.stack([sketch.low_res for sketch in some]))
+            for sketch, (column, row) in zip(some, edges(masks), strict=True):
+                if not len(column):  # drawn with other masks beside it, a pixel at the very level can be lost
+                    continue
+                rle = rle_ops.encode_edges(column, row, (x0, y0), self._size)
+                box = (column[0] + x0, row[0::2].min() + y0, column[-1] + x0, row[1::2].max() - 1 + y0)
+                area = int((row[1::2] - row[0::2]).sum())
+                written.append(
+                    self._candidate(rle, area, np.array(box), sketch.predicted_iou, sketch.stability, sketch.point)
+                )
+        return written
 
     def _one_by_one(self, low_res: Numbers, iou: Numbers, points: Points) -> Iterator[Candidate]:
         settings = self._settings
@@ -78,33 +100,27 @@ class PixelFilter:
             if self._cut_off(box):
                 continue
             rle = rle_ops.encode_window(mask, corner, self._size)
-            yield self._candidate(rle, area, box, float(iou[place]), score, points[place])
+            yield self._candidate(rle, area, box, float(iou[place]), score, _pair(points[place]))
 
-    def _at_once(
-        self, upsampler: DeviceUpsampler, low_res: Tensor, iou: Numbers, points: Points
-    ) -> Iterator[Candidate]:
+    def _at_once(self, upsampler: DeviceUpsampler, low_res: Tensor, iou: Numbers, points: Points) -> Iterator[Sketch]:
         thresh = self._settings.stability_score_thresh
         x0, y0, _, _ = self._crop.box
         stable = np.flatnonzero(upsampler.stability_bound(low_res) >= thresh)
-        step = upsampler.masks_at_once
-        for start in range(0, len(stable), step):
-            places = stable[start : start + step]
-            masks, counts = upsampler.masks(low_res[torch.from_numpy(places).to(low_res.device, non_blocking=True)])
-            strict, areas, loose = counts.cpu().numpy()
-            scores = stability.ratio(strict, loose)
-            passed = np.flatnonzero(
-                [self._passes(float(score), int(area)) for score, area in zip(scores, areas, strict=True)]
-            )
-            if not len(passed):
-                continue
-            drawn = masks[torch.from_numpy(passed).to(masks.device, non_blocking=True)]
-            for at, (column, row, box) in zip(passed, edges_and_boxes(drawn), strict=True):
-                shifted = box + np.array((x0, y0) * 2)
-                if self._cut_off(shifted):
-                    continue
-                rle = rle_ops.encode_edges(column, row, (x0, y0), self._size)
-                place = places[at]
-                yield self._candidate(rle, int(areas[at]), shifted, float(iou[place]), float(scores[at]), points[place])
+        if not len(stable):
+            return
+        low_res = low_res[to_device(stable, low_res.device)]
+        strict, areas, loose, *sides = upsampler.numbers(low_res)
+        scores = stability.ratio(strict, loose)
+        corners = np.stack(sides, axis=1) + np.array((x0, y0) * 2)
+        passes = (scores.astype(np.float64) >= thresh) & (areas > 0) & (areas < self._too_large)
+        passed = np.flatnonzero(passes & ~boxes.near_crop_edge(corners, self._crop.box, self._size))
+        if not len(passed):
+            return
+        kept = low_res[to_device(passed, low_res.device)].unbind()  # a copy: it lives until all points are asked
+        for logits, at in zip(kept, passed, strict=True):
+            place = stable[at]
+            left, top, right, bottom = (int(side) for side in corners[at])
+            yield Sketch(logits, (left, top, right, bottom), float(iou[place]), float(scores[at]), _pair(points[place]))
 
     def _passes(self, score: float, area: int) -> bool:
         return score >= self._settings.stability_score_thresh and 0 < area < self._too_large
@@ -119,7 +135,7 @@ class PixelFilter:
         box: npt.NDArray[np.int64],
         iou: float,
         score: float,
-        point: npt.NDArray[np.float64],
+        point: tuple[float, float],
     ) -> Candidate:
         x0, y0, _, _ = self._crop.box
         left, top, right, bottom = (int(side) for side in box)
@@ -129,7 +145,7 @@ class PixelFilter:
             box=(left, top, right, bottom),
             predicted_iou=iou,
             stability=score,
-            point=(float(point[0]) + x0, float(point[1]) + y0),
+            point=(point[0] + x0, point[1] + y0),
             crop=self._crop,
         )
 
@@ -142,40 +158,78 @@ class DeviceUpsampler:
         self._rows, self._columns = rows.t().contiguous(), columns
         height, width = frame.original_size
         self.masks_at_once = max(1, PIXELS_AT_ONCE // (height * width))
-        weights = Upsampler(frame, offset).pixels_of_cells()
+        weights = _upsampler(frame, offset).pixels_of_cells()
         self._pixels_of_cells = torch.from_numpy(weights).to(device)
         self._offset = offset
 
     @torch.inference_mode()
     def stability_bound(self, low_res: Tensor) -> Numbers:
         """(N,) no mask of low_res (N, S/4, S/4) can be more stable in the image than this."""
+        low_res = low_res.float()
         most = functional.max_pool2d(low_res[:, None], 3, 1, 1)[:, 0] > MASK_LOGIT_THRESH + self._offset
         least = -functional.max_pool2d(-low_res[:, None], 3, 1, 1)[:, 0] > MASK_LOGIT_THRESH - self._offset
         counts = torch.stack([(each * self._pixels_of_cells).sum(dim=(1, 2)) for each in (most, least)])
         strict, loose = counts.cpu().numpy()
         return bound(strict, loose)
 
-    @torch.inference_mode()
-    def masks(self, low_res: Tensor) -> tuple[Tensor, Tensor]:
-        """low_res (N, S/4, S/4) -> masks (N, w, h), column by column as an RLE wants them, and pixel counts (3, N):
-        above the stability's stricter threshold, in the mask, above the looser threshold.
+    def numbers(self, low_res: Tensor) -> npt.NDArray[np.int64]:
+        """(7, N) of low_res (N, S/4, S/4): how many pixels lie above the stability's stricter threshold, in the mask,
+        above the looser threshold; and the mask's box xyxy, which means nothing where the mask is empty.
         """
-        logits = torch.matmul(torch.matmul(self._columns, low_res.transpose(1, 2)), self._rows)
-        levels = (MASK_LOGIT_THRESH + self._offset, MASK_LOGIT_THRESH, MASK_LOGIT_THRESH - self._offset)
-        counts = torch.stack([(logits > level).sum(dim=(1, 2)) for level in levels])
-        return logits > MASK_LOGIT_THRESH, counts
+        # All of it is ordered before the first answer is waited for.
+        return (
+            torch.cat([self._numbers(some) for some in torch.split(low_res, self.masks_at_once)], dim=1).cpu().numpy()
+        )
+
+    @torch.inference_mode()
+    def masks(self, low_res: Tensor) -> Tensor:
+        """low_res (N, S/4, S/4) -> masks (N, w, h), column by column as an RLE wants them."""
+        return self._logits(low_res) > MASK_LOGIT_THRESH
+
+    @torch.inference_mode()
+    def _numbers(self, low_res: Tensor) -> Tensor:
+        logits = self._logits(low_res)
+        strict, loose = (
+            (logits > level).sum(dim=(1, 2))
+            for level in (MASK_LOGIT_THRESH + self._offset, MASK_LOGIT_THRESH - self._offset)
+        )
+        mask = logits > MASK_LOGIT_THRESH
+        in_columns = mask.sum(dim=2)
+        left, right = _ends(in_columns > 0)
+        top, bottom = _ends(mask.any(dim=1))
+        return torch.stack([strict, in_columns.sum(dim=1), loose, left, top, right, bottom])
+
+    def _logits(self, low_res: Tensor) -> Tensor:
+        return torch.matmul(torch.matmul(self._columns, low_res.float().transpose(1, 2)), self._rows)
+
+
+# Images often come in one size; on a GPU, making these again would take longer than many of their masks.
+_upsampler = lru_cache(maxsize=2)(Upsampler)
+_device_upsampler = lru_cache(maxsize=2)(DeviceUpsampler)
+
+
+def _pair(point: npt.NDArray[np.float64]) -> tuple[float, float]:
+    return float(point[0]), float(point[1])
+
+
+def to_device(index: npt.NDArray[np.int64], device: torch.device) -> Tensor:
+    """Not waited for: a copy that waits would wait for everything the device still has to do."""
+    return torch.from_numpy(index).to(device, non_blocking=True)
+
+
+def _ends(marked: Tensor) -> tuple[Tensor, Tensor]:
+    """The first and the last place marked in each row of (N, L) bool."""
+    places = torch.arange(marked.shape[1], device=marked.device)
+    return torch.where(marked, places, marked.shape[1]).amin(dim=1), torch.where(marked, places, -1).amax(dim=1)
 
 
 @torch.inference_mode()
-def edges_and_boxes(masks: Tensor) -> list[tuple[rle_ops.Runs, rle_ops.Runs, npt.NDArray[np.int64]]]:
-    """Of masks (N, w, h), column by column and none of them empty: the column and the row of each edge, as
-    `rle.encode_edges` takes them, and the box (4,) xyxy.
-    """
+def edges(masks: Tensor) -> list[tuple[rle_ops.Runs, rle_ops.Runs]]:
+    """Of masks (N, w, h), column by column: the column and the row of each edge, as `rle.encode_edges` takes them."""
     # Zeros above and below let no run go on from one column to the next.
     padded = functional.pad(masks, (1, 1))
-    edges = (padded[..., 1:] != padded[..., :-1]).nonzero().cpu().numpy()
-    found = []
-    for each in np.split(edges, np.searchsorted(edges[:, 0], np.arange(1, len(masks)))):
-        column, row = each[:, 1], each[:, 2]
-        found.append((column, row, np.array([column[0], row[0::2].min(), column[-1], row[1::2].max() - 1])))
-    return found
+    changes = padded[..., 1:] != padded[..., :-1]
+    _, columns, rows = changes.shape
+    places = changes.flatten().nonzero()[:, 0].cpu().numpy()
+    parts = np.split(places, np.searchsorted(places, np.arange(1, len(masks)) * columns * rows))
+    return [np.divmod(part % (columns * rows), rows) for part in parts]

@@ -6,7 +6,7 @@ SAM checkpoints, whatever the sizes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -84,7 +84,10 @@ class Sam(nn.Module):
         size = self.config.image_size
         checked = [check_rgb(image) for image in images]
         resized = [resize_rgb(image, Frame((image.shape[0], image.shape[1]), size)) for image in checked]
-        return torch.cat([self._normalise(_to_tensor(image)[None]) for image in resized])
+        # Bytes go to the device, where they are turned round and become numbers. A copy: arrays made by PIL are
+        # read-only, which torch warns about.
+        bytes_ = [torch.from_numpy(np.array(image)).to(self.device) for image in resized]
+        return torch.cat([self._normalise(image.permute(2, 0, 1)[None].contiguous()) for image in bytes_])
 
     def embed(self, batch: Tensor) -> Tensor:
         """(B, 3, S, S) preprocessed images -> (B, C, G, G) embeddings, float32 whatever the model works in."""
@@ -199,8 +202,3 @@ def build_model(config: ModelConfig, seed: int = 0) -> Sam:
         torch.manual_seed(seed)
         model = Sam(config)
     return model.eval()
-
-
-def _to_tensor(image: NDArray[Any]) -> Tensor:
-    # A copy: arrays made by PIL are read-only, which torch warns about.
-    return torch.from_numpy(np.array(image.transpose(2, 0, 1)))

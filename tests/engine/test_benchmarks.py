@@ -29,13 +29,13 @@ def test_a_reference_that_is_none_is_refused(tmp_path):
 def test_the_command_for_a_gpu_loses_no_part_to_another(tmp_path):
     command = [sys.executable, "-m", "benchmarks.cuda", "--device", "cpu", "--out", str(tmp_path)]
     command += ["--long-sides", "96", "--points-per-side", "6", "--parts", "encoder:tiny", "encoder:none"]
-    command += ["generate:tiny", "tuning", "--seconds", "250"]
+    command += ["generate:tiny", "profile", "--seconds", "250"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 1
     assert "encoder:none (KeyError" in run.stderr
     progress = json.loads((tmp_path / "cuda-progress.json").read_text())
     assert [part for part, state in progress.items() if state.startswith("done")] == [
-        "encoder:tiny", "generate:tiny", "tuning",
+        "encoder:tiny", "generate:tiny", "profile",
     ]  # fmt: skip
     encoder, generate = (json.loads((tmp_path / f"cuda-{name}.json").read_text()) for name in ("encoder", "generate"))
     assert encoder["machine"]["torch"]

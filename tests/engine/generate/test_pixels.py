@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from engine.generate.crops import Crop
+from engine.generate.generator import MaskGenerator
 from engine.generate.pixels import DeviceUpsampler, PixelFilter
 from engine.generate.settings import GeneratorSettings
 from engine.geometry import Frame
+from engine.masks import rle
 from tests.engine.generate.test_upsample import blobs
 
 SIZE, CROP = (90, 130), Crop((20, 10, 120, 80), 1)
@@ -26,7 +28,7 @@ def both(changes, crop=CROP, size=SIZE, count=40, at_once=None):
         if on_device:
             pixels._on_device = DeviceUpsampler(frame, settings.logit_offset, torch.device("cpu"))
             pixels._on_device.masks_at_once = at_once or pixels._on_device.masks_at_once
-        found.append(pixels.survivors(low_res, iou, points))
+        found.append(pixels.written(pixels.survivors(low_res, iou, points)))
     return found
 
 
@@ -52,3 +54,25 @@ def test_the_bound_is_the_same():
 
     expected = Upsampler(frame, 1.0).stability_bound(low_res)
     assert upsampler.stability_bound(torch.from_numpy(low_res)) == pytest.approx(expected)
+
+
+def test_what_is_written_after_suppression_is_the_same(sure, monkeypatch):
+    image = np.random.default_rng(1).integers(0, 255, (50, 70, 3), dtype=np.uint8)
+    usual = PixelFilter.__init__
+
+    def on_device(self, settings, frame, crop, size, device):
+        usual(self, settings, frame, crop, size, device)
+        self._on_device = DeviceUpsampler(frame, settings.logit_offset, device)
+
+    settings = GeneratorSettings.preset(
+        "reference", points_per_side=6, crop_n_layers=1, pred_iou_thresh=0.7, stability_score_thresh=0.5
+    )
+    expected = MaskGenerator(sure, settings).generate(image)
+    written = []
+    monkeypatch.setattr(PixelFilter, "__init__", on_device)
+    monkeypatch.setattr(
+        rle, "encode_edges", lambda *given, encode=rle.encode_edges: written.append(1) or encode(*given)
+    )
+    assert MaskGenerator(sure, settings).generate(image) == expected
+    assert len(expected) > 3
+    assert len(written) < 2 * len(expected)
