@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from backend.rounds.lineage import software_version
+from backend.core.software import software_version
 from backend.simulate.client import Json
 from backend.simulate.loop import Batch, Report
 

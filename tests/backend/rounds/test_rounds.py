@@ -107,6 +107,11 @@ def test_a_round_comes_to_a_verdict(
     assert model["lineage"]["snapshot_sha256"] == done["snapshot"]["sha256"]
     assert model["lineage"]["settings"]["max_steps"] == 3
     assert model["lineage"]["software"]["version"]
+    assert model["lineage"]["started_by"] == done["cause"]["started_by"] == admin.get("/api/session").json()["name"]
+    assert model["lineage"]["before"] == done["before"]
+    assert model["lineage"]["gate"]["reason"] == done["gate"]["reason"]
+    with runtime.storage.open(f"models/{done['model_id']}/weights.safetensors") as weights:
+        assert b"started_by" not in weights.read(), "weights may be given away"
     assert model["metrics"]["miou_1"] == done["after"]["miou_1"]
     parent = admin.get(f"/api/models/{scene.model_id}").json()
     assert model["encoder_sha256"] == parent["encoder_sha256"]
