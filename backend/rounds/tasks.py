@@ -10,6 +10,7 @@ import copy
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -270,8 +271,14 @@ class _RoundRun:
             "snapshot_masks": self.row.snapshot_masks,
             "snapshot_images": self.row.snapshot_images,
             "settings": self.row.settings,
+            "recipe": self._recipe(),
             "software": software_version(),
         }
+
+    def _recipe(self) -> dict[str, Any]:
+        """What the settings came to, those nobody chooses included; `steps` unless `minutes` ended it before."""
+        settings = self._settings()
+        return {**asdict(settings), "steps": settings.steps_for(self.snapshot.num_train_masks)}
 
     def _enter(self, state: RoundState) -> None:
         with self.ctx.transaction() as session:

@@ -18,6 +18,7 @@ from backend.registry.service import ModelFiles
 from backend.rounds import service, tasks
 from backend.rounds.gate import GateResult
 from backend.rounds.snapshot import Snapshot, content_sha256
+from engine.train.rounds import RoundSettings
 from tests.backend.conftest import Scene, add_disc
 
 QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2}
@@ -106,6 +107,8 @@ def test_a_round_comes_to_a_verdict(
     assert model["round_id"] == done["id"]
     assert model["lineage"]["snapshot_sha256"] == done["snapshot"]["sha256"]
     assert model["lineage"]["settings"]["max_steps"] == 3
+    recipe = model["lineage"]["recipe"]
+    assert (recipe["steps"], recipe["replay"]) == (3, RoundSettings().replay)
     assert model["lineage"]["software"]["version"]
     assert model["lineage"]["started_by"] == done["cause"]["started_by"] == admin.get("/api/session").json()["name"]
     assert model["lineage"]["before"] == done["before"]
