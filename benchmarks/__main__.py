@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.measure import RESULTS
 
-NAMES = ("encoder", "decoder", "generate", "browser", "embedding", "export", "train")
+NAMES = ("encoder", "decoder", "generate", "browser", "first_click", "embedding", "export", "train")
 COMPARED = ("encoder", "decoder", "generate", "browser")
 ON_A_DEVICE = ("encoder", "decoder", "generate", "embedding", "train")
 

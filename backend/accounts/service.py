@@ -67,6 +67,12 @@ def user_by_session(session: Session, settings: Settings, secret: str) -> User |
     return found.user
 
 
+def name_of(session: Session, user_id: uuid.UUID | None) -> str | None:
+    """The person's name as it is now, for records that outlive it; None for nobody."""
+    user = session.get(User, user_id) if user_id else None
+    return user.name if user else None
+
+
 def user_by_token(session: Session, secret: str) -> User | None:
     """Whose API token this is."""
     found = session.scalar(select(ApiToken).where(ApiToken.token_hash == security.hash_secret(secret)))

@@ -1,4 +1,4 @@
-"""The route of insights."""
+"""The routes of insights."""
 
 import uuid
 
@@ -8,9 +8,21 @@ from backend.accounts.dependencies import AnnotatorUser
 from backend.core.db import SessionDep
 from backend.core.errors import problem_responses
 from backend.insights import service
-from backend.insights.schemas import InsightsOut
+from backend.insights.recorded import recorded_run
+from backend.insights.schemas import InsightsOut, RecordedRun
 
 router = APIRouter(prefix="/api/insights", tags=["insights"])
+
+
+# Before the route that would take "recorded" for a dataset's id.
+@router.get(
+    "/recorded",
+    summary="A recorded run of the simulated loop, to compare with",
+    response_model=RecordedRun,
+    responses=problem_responses(),
+)
+def get_recorded(user: AnnotatorUser) -> RecordedRun:
+    return recorded_run()
 
 
 @router.get(

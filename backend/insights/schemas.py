@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -17,19 +18,24 @@ class Effort(BaseModel):
     proposals_kept: float | None = Field(description="share of the proposals looked at that were kept")
 
 
-class RoundInsight(Effort):
+class RoundFigures(Effort):
     """What people did between the previous round's snapshot and this one's, and what this round made of it."""
 
-    round_id: uuid.UUID
     number: int
     stage: int
-    state: str
-    model_id: uuid.UUID | None
     miou_1: float | None = Field(description="the new model's mean IoU on held-out masks after 1 click")
     miou_5: float | None = Field(description="the same after 5 clicks")
     miou_1_before: float | None = Field(description="the parent's, on the same masks")
     miou_5_before: float | None
     gain: float | None = Field(description="the gate's figure: child minus parent, mean over 1 and 5 clicks")
+
+
+class RoundInsight(RoundFigures):
+    """The figures of one of the dataset's rounds."""
+
+    round_id: uuid.UUID
+    state: str
+    model_id: uuid.UUID | None
     created_at: datetime
 
 
@@ -57,3 +63,35 @@ class InsightsOut(BaseModel):
     current: Effort
     totals: Totals
     per_day: list[DayInsight]
+
+
+class RecordedGeneration(BaseModel):
+    """Stage 3 on images that nobody touched, against the truth; precision and recall by IoU level ("0.5", ...)."""
+
+    model: Literal["first", "last"]
+    images: int
+    generated: int
+    truths: int
+    precision: dict[str, float]
+    recall: dict[str, float]
+
+
+class Software(BaseModel):
+    """Which Maskloom it was; no commit where it did not run from a git checkout."""
+
+    version: str
+    commit: str | None
+
+
+class RecordedRun(BaseModel):
+    """A run of `maskloom simulate` that comes with Maskloom: real platform, real rounds, simulated people."""
+
+    made_on: date
+    machine: str
+    command: str
+    data: str = Field(description="what the images show")
+    software: Software
+    images: int
+    wall_s: float = Field(description="seconds the whole run took")
+    rounds: list[RoundFigures]
+    generations: list[RecordedGeneration]

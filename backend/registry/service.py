@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from backend.accounts import service as users
 from backend.core import events, jobs
 from backend.core.db import utcnow, uuid7
 from backend.core.errors import Conflict, NotFound, NotReady
@@ -138,7 +139,12 @@ def request_upload(session: Session, *, path: Path, name: str, file_name: str, u
     return jobs.enqueue(
         session,
         REGISTER_KIND,
-        payload={"path": str(path), "name": name, "file_name": file_name},
+        payload={
+            "path": str(path),
+            "name": name,
+            "file_name": file_name,
+            "uploaded_by": users.name_of(session, user_id),
+        },
         title=f"Check and register the model “{name}”",
         created_by=user_id,
     )

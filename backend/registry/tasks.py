@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from backend.core import events
 from backend.core.errors import DomainError, NotFound
 from backend.core.jobs import JobCancelled, JobContext, JobInterrupted, JobLost, handler, periodic
+from backend.core.software import software_version
 from backend.core.storage import Storage
 from backend.datasets.files import image_key
 from backend.registry import claims, embeddings, service
@@ -155,7 +156,8 @@ def _register_default(ctx: JobContext) -> dict[str, Any]:
 
 
 def _register_upload(ctx: JobContext, path: Path) -> dict[str, Any]:
-    lineage = {"source": "upload", "file_name": ctx.payload["file_name"], "sha256": service.sha256_of(path)}
+    names = {name: ctx.payload.get(name) for name in ("file_name", "uploaded_by")}
+    lineage = {"source": "upload", **names, "sha256": service.sha256_of(path)}
     model_id = uuid.uuid5(_NAMESPACE, f"upload:{ctx.job_id}")
     return _register_file(ctx, path, model_id, ctx.payload["name"], lineage, builtin=False)
 
@@ -184,7 +186,7 @@ def _register_file(
                 files,
                 name=name,
                 model_id=model_id,
-                lineage=lineage | {"config": model.config.name},
+                lineage=lineage | {"config": model.config.name, "software": software_version()},
                 metrics=metrics,
                 builtin=builtin,
             )

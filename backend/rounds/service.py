@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from backend.accounts import service as users
 from backend.annotation.models import Mask, MaskSource
 from backend.core import events, jobs
 from backend.core.db import utcnow
@@ -112,6 +113,7 @@ def start_round(
         trigger=trigger,
         cause={
             "reason": reason,
+            "started_by": users.name_of(session, user_id),
             "masks": mask_counts(session, dataset_id)["train"],
             **{f"masks_{split}": count for split, count in counts.items()},
             **({"figures": figures} if figures else {}),

@@ -10,6 +10,7 @@ import copy
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from sqlalchemy.orm import Session
 from backend.core.db import utcnow
 from backend.core.errors import Invalid, NotFound
 from backend.core.jobs import JobContext, handler, periodic
+from backend.core.software import software_version
 from backend.datasets import service as datasets
 from backend.registry import embeddings
 from backend.registry import service as registry
@@ -27,7 +29,6 @@ from backend.registry.models import EmbeddingState, ModelVersion
 from backend.registry.tasks import loaded_model, package_model, read_rgb
 from backend.rounds import service, stages
 from backend.rounds.gate import GATE_CLICKS, GateResult, decide, paired_differences
-from backend.rounds.lineage import software_version
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
 from backend.rounds.schemas import RoundOptions
 from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256
@@ -235,10 +236,10 @@ class _RoundRun:
                 return model_id
             name = f"{datasets.get_dataset(session, self.row.dataset_id).name}, round {self.row.number}"
         self.ctx.progress(CHILD_DONE, WHOLE, "Packaging the new model")
-        lineage = {**self._lineage(), "gate": gate.to_dict()}
+        lineage = {**self._lineage(), "before": _without_images(self.row.before), "gate": gate.to_dict()}
         files = package_model(load_model(self.child_path), self.ctx.workdir / "model", lineage)
         self.ctx.check()
-        metrics = {name: value for name, value in (self.row.after or {}).items() if name != "per_image"}
+        metrics = _without_images(self.row.after)
         with self.ctx.transaction() as session:
             registry.register_model(
                 session,
@@ -248,7 +249,8 @@ class _RoundRun:
                 model_id=model_id,
                 parent_id=self.parent.id,
                 round_id=self.row.id,
-                lineage=lineage,
+                # Not in the weights, which may be given away: who it was stays in this house.
+                lineage=lineage | {"started_by": self.row.cause.get("started_by")},
                 metrics=metrics,
             )
         self.ctx.progress(STORED, WHOLE, f"Stored {name}")
@@ -261,6 +263,7 @@ class _RoundRun:
             "round_id": str(self.row.id),
             "round_number": self.row.number,
             "dataset_id": str(self.row.dataset_id),
+            "trigger": str(self.row.trigger),
             "mode": str(self.row.mode),
             "parent_id": str(self.parent.id),
             "parent_weights_sha256": self.parent.weights_sha256,
@@ -268,8 +271,14 @@ class _RoundRun:
             "snapshot_masks": self.row.snapshot_masks,
             "snapshot_images": self.row.snapshot_images,
             "settings": self.row.settings,
+            "recipe": self._recipe(),
             "software": software_version(),
         }
+
+    def _recipe(self) -> dict[str, Any]:
+        """What the settings came to, those nobody chooses included; `steps` unless `minutes` ended it before."""
+        settings = self._settings()
+        return {**asdict(settings), "steps": settings.steps_for(self.snapshot.num_train_masks)}
 
     def _enter(self, state: RoundState) -> None:
         with self.ctx.transaction() as session:
@@ -321,6 +330,10 @@ def summary(report: ClickReport) -> dict[str, Any]:
     }
     counts = {"num_images": len(report.images), "num_masks": report.num_masks}
     return {**report.figures(), **counts, "per_image": per_image}
+
+
+def _without_images(report: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (report or {}).items() if name != "per_image"}
 
 
 def _embed(model: Sam, rgb: NDArray[np.uint8], version: ModelVersion, image_sha256: str) -> bytes:

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from backend.simulate.loop import Report
 
 
+# Where a run happened and who played it say nothing about its figures; the token must not be told.
+UNTOLD = {"data", "url", "token", "email", "out", "as_json", "title"}
+
+
 def simulate(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(help="COCO folder with the ground truth: images/ and instances.json.")],
     url: Annotated[str, typer.Option(help="The running platform.")] = "http://127.0.0.1:8000",
     token: Annotated[str | None, typer.Option(envvar="MASKLOOM_TOKEN", help="An admin's API token.")] = None,
@@ -32,6 +37,7 @@ def simulate(
     annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
     budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
+    title: Annotated[str, typer.Option(help="What the images show, for the report; default: the folder's name.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for report.json and report.png.")] = Path("simulation"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -66,6 +72,7 @@ def simulate(
             say = status.update if console.is_terminal else _lines(console)
             loop = Loop(platform, truth, plan, person, say)
             report = loop.run(f"{data.name} simulated {time.strftime('%Y-%m-%d %H:%M:%S')}")
+            report.about = report_files.about(_command(context), title or data.name)
     except (PlatformError, EngineError) as error:
         console.print(f"[red]error:[/red] {error}", highlight=False)
         raise typer.Exit(1) from error
@@ -76,6 +83,16 @@ def simulate(
     wide = None if Console().is_terminal else 140  # a log file has no width of its own
     Console(width=wide).print(_table(report), _generated(report))
     typer.echo(f"Written: {files[0]} and {files[1]}")
+
+
+def _command(context: typer.Context) -> str:
+    """The command line that makes the same run again: the folder's name, and the settings that are not the default."""
+    words = ["maskloom", "simulate", Path(context.params["data"]).name]
+    for option in context.command.params:
+        value = context.params[option.name or ""]
+        if option.name not in UNTOLD and value != option.default:
+            words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
+    return " ".join(words)
 
 
 def _lines(console: Console) -> Callable[[str], None]:

@@ -79,6 +79,7 @@ class Report:
     generation_before: Json | None = None
     export: Json | None = None
     wall_s: float = 0.0
+    about: Json = field(default_factory=dict)
 
     def to_dict(self) -> Json:
         return asdict(self)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from backend.core.software import software_version
 from backend.simulate.client import Json
 from backend.simulate.loop import Batch, Report
+
+
+def about(command: str, data: str) -> Json:
+    """When, where, how and on what a run was made, so that its figures can be shown elsewhere and made again."""
+    return {
+        "made_on": datetime.now(UTC).date().isoformat(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPU cores",
+        "command": command,
+        "data": data,
+        "software": software_version(),
+    }
 
 
 def write(report: Report, folder: Path) -> tuple[Path, Path]:

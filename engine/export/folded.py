@@ -40,7 +40,7 @@ from engine.model.mask_decoder import per_cell, rows_of_pixels
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.model.layers import LayerNorm2d
+    from engine.model.layers import LayerNorm2d, Mlp
     from engine.model.sam import Sam
     from engine.model.transformer import Attention, TwoWayLayer
 
@@ -232,10 +232,21 @@ class FoldedDecoder(nn.Module):
         x = x / torch.sqrt((x**2).mean(dim=-1, keepdim=True) + norm.eps) * norm.weight
         x = functional.gelu(x + norm.bias)
         x = functional.gelu(x @ per_cell(second.weight) + torch.cat([cast("Tensor", second.bias)] * 4))
-        mlps = decoder.output_hypernetworks_mlps
-        kernels = torch.cat([mlp(tokens[index : index + 1]) for index, mlp in enumerate(mlps)])
-        masks = kernels @ x.reshape(-1, second.out_channels).t()
+        masks = self._kernels(tokens) @ x.reshape(-1, second.out_channels).t()
         return rows_of_pixels(masks, decoder.grid)[None]
+
+    def _kernels(self, tokens: Tensor) -> Tensor:
+        """(M, C) mask tokens, each through its own little network, all at once -> (M, C')."""
+        networks = [cast("Mlp", mlp).layers for mlp in self.decoder.output_hypernetworks_mlps]
+        x = tokens[:, None]
+        for depth, layers in enumerate(zip(*networks, strict=True)):
+            linears = [cast("nn.Linear", layer) for layer in layers]
+            weight = torch.stack([linear.weight.t() for linear in linears])
+            bias = torch.stack([linear.bias for linear in linears])[:, None]
+            x = x @ weight + bias
+            if depth + 1 < len(networks[0]):
+                x = functional.relu(x)
+        return x[:, 0]
 
     def _first_upscaling(self) -> tuple[Tensor, Tensor]:
         """(C, 4 * C') and (1, 4 * C'): from a cell to its four children, each centred over its channels."""

@@ -18,7 +18,7 @@ clicks. Upsampling to the image happens outside (`engine.geometry`). Both files 
 `decoder_sha256`, `image_size`, `embed_dim` and `grid` as metadata, so that a decoder is never fed a foreign embedding.
 
 The graphs are traced from `FoldedDecoder`, which needs a third of the multiplications that `Sam.decode` does for one
-prompt, then compared with `Sam.decode` in onnxruntime.
+prompt, simplified (`engine.export.simplify`), then compared with `Sam.decode` in onnxruntime.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from torch import Tensor, nn
 
 from engine.errors import ExportError
 from engine.export.folded import FoldedDecoder
+from engine.export.simplify import simplified
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 
 if TYPE_CHECKING:
@@ -204,8 +205,8 @@ def _shapes(names: Sequence[str], tensors: Sequence[Tensor]) -> dict[str, tuple[
 
 
 def _finish(graph: bytes, properties: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> bytes:
-    """Add the metadata, and state the output shapes, which tracing leaves open though they are fixed."""
-    proto = onnx.load_model_from_string(graph)
+    """Fold what is constant, add the metadata, and state the output shapes, which are fixed though tracing forgets."""
+    proto = onnx.load_model_from_string(simplified(graph))
     for output in proto.graph.output:
         for dimension, size in zip(output.type.tensor_type.shape.dim, shapes[output.name], strict=True):
             dimension.dim_value = size

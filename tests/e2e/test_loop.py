@@ -111,7 +111,7 @@ def sign_in(page: Page, platform: Running) -> None:
     page.get_by_label("E-mail").fill(platform.email)
     page.locator("input[name=password]").fill(platform.password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Datasets")).to_be_visible()
+    expect(page.get_by_role("heading", name="Datasets", exact=True)).to_be_visible()
 
 
 def state(page: Page) -> Json:

@@ -16,6 +16,7 @@ export const keys = {
   rounds: (datasetId: string) => ["rounds", datasetId] as const,
   stages: (datasetId: string) => ["stages", datasetId] as const,
   generations: (datasetId: string) => ["generations", datasetId] as const,
+  recorded: ["recorded"] as const,
   insights: (datasetId: string) => ["insights", datasetId] as const,
   exports: (datasetId: string) => ["exports", datasetId] as const,
   models: ["models"] as const,

@@ -120,6 +120,13 @@ export const insightsQuery = (datasetId: string) =>
       unwrap(api.GET("/api/insights/{dataset_id}", { params: { path: { dataset_id: datasetId } }, signal })),
   });
 
+/** It comes with the server and changes with it alone. */
+export const recordedQuery = queryOptions({
+  queryKey: keys.recorded,
+  staleTime: Infinity,
+  queryFn: ({ signal }) => unwrap(api.GET("/api/insights/recorded", { signal })),
+});
+
 export const generationsQuery = (datasetId: string) =>
   queryOptions({
     queryKey: keys.generations(datasetId),

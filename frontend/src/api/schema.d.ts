@@ -940,6 +940,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/insights/recorded": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A recorded run of the simulated loop, to compare with */
+        get: operations["insights_get_recorded"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/insights/{dataset_id}": {
         parameters: {
             query?: never;
@@ -2059,6 +2076,63 @@ export interface components {
             problems: string[];
         };
         /**
+         * RecordedGeneration
+         * @description Stage 3 on images that nobody touched, against the truth; precision and recall by IoU level ("0.5", ...).
+         */
+        RecordedGeneration: {
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "first" | "last";
+            /** Images */
+            images: number;
+            /** Generated */
+            generated: number;
+            /** Truths */
+            truths: number;
+            /** Precision */
+            precision: {
+                [key: string]: number;
+            };
+            /** Recall */
+            recall: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * RecordedRun
+         * @description A run of `maskloom simulate` that comes with Maskloom: real platform, real rounds, simulated people.
+         */
+        RecordedRun: {
+            /**
+             * Made On
+             * Format: date
+             */
+            made_on: string;
+            /** Machine */
+            machine: string;
+            /** Command */
+            command: string;
+            /**
+             * Data
+             * @description what the images show
+             */
+            data: string;
+            software: components["schemas"]["Software"];
+            /** Images */
+            images: number;
+            /**
+             * Wall S
+             * @description seconds the whole run took
+             */
+            wall_s: number;
+            /** Rounds */
+            rounds: components["schemas"]["RoundFigures"][];
+            /** Generations */
+            generations: components["schemas"]["RecordedGeneration"][];
+        };
+        /**
          * ReviewItem
          * @description A mask to look at, on its image.
          */
@@ -2106,8 +2180,70 @@ export interface components {
          */
         Role: "annotator" | "reviewer" | "admin";
         /**
-         * RoundInsight
+         * RoundFigures
          * @description What people did between the previous round's snapshot and this one's, and what this round made of it.
+         */
+        RoundFigures: {
+            /**
+             * Masks
+             * @description masks people stand for: drawn ones, and proposals they kept
+             */
+            masks: number;
+            /**
+             * Images
+             * @description images those masks are on
+             */
+            images: number;
+            /**
+             * Seconds Per Mask
+             * @description of drawn masks: proposals kept as they were cost no drawing
+             */
+            seconds_per_mask: number | null;
+            /**
+             * Clicks Per Mask
+             * @description of drawn masks
+             */
+            clicks_per_mask: number | null;
+            /**
+             * Masks Per Image
+             * @description kept proposals included, as the paper counts
+             */
+            masks_per_image: number | null;
+            /**
+             * Proposals Kept
+             * @description share of the proposals looked at that were kept
+             */
+            proposals_kept: number | null;
+            /** Number */
+            number: number;
+            /** Stage */
+            stage: number;
+            /**
+             * Miou 1
+             * @description the new model's mean IoU on held-out masks after 1 click
+             */
+            miou_1: number | null;
+            /**
+             * Miou 5
+             * @description the same after 5 clicks
+             */
+            miou_5: number | null;
+            /**
+             * Miou 1 Before
+             * @description the parent's, on the same masks
+             */
+            miou_1_before: number | null;
+            /** Miou 5 Before */
+            miou_5_before: number | null;
+            /**
+             * Gain
+             * @description the gate's figure: child minus parent, mean over 1 and 5 clicks
+             */
+            gain: number | null;
+        };
+        /**
+         * RoundInsight
+         * @description The figures of one of the dataset's rounds.
          */
         RoundInsight: {
             /**
@@ -2140,19 +2276,10 @@ export interface components {
              * @description share of the proposals looked at that were kept
              */
             proposals_kept: number | null;
-            /**
-             * Round Id
-             * Format: uuid
-             */
-            round_id: string;
             /** Number */
             number: number;
             /** Stage */
             stage: number;
-            /** State */
-            state: string;
-            /** Model Id */
-            model_id: string | null;
             /**
              * Miou 1
              * @description the new model's mean IoU on held-out masks after 1 click
@@ -2175,6 +2302,15 @@ export interface components {
              * @description the gate's figure: child minus parent, mean over 1 and 5 clicks
              */
             gain: number | null;
+            /**
+             * Round Id
+             * Format: uuid
+             */
+            round_id: string;
+            /** State */
+            state: string;
+            /** Model Id */
+            model_id: string | null;
             /**
              * Created At
              * Format: date-time
@@ -2367,6 +2503,16 @@ export interface components {
             masks: number;
             /** Images */
             images: number;
+        };
+        /**
+         * Software
+         * @description Which Maskloom it was; no commit where it did not run from a git checkout.
+         */
+        Software: {
+            /** Version */
+            version: string;
+            /** Commit */
+            commit: string | null;
         };
         /**
          * StageChangeOut
@@ -6345,6 +6491,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Invalid content */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    insights_get_recorded: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordedRun"];
+                };
+            };
+            /** @description Sign in first */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Invalid content */
             422: {

@@ -28,4 +28,5 @@ export type Stages = Schemas["StagesOut"];
 export type Generation = Schemas["GenerationOut"];
 export type Export = Schemas["ExportOut"];
 export type Insights = Schemas["InsightsOut"];
-export type RoundInsight = Schemas["RoundInsight"];
+export type RoundFigures = Schemas["RoundFigures"];
+export type RecordedRun = Schemas["RecordedRun"];

@@ -1,9 +1,12 @@
 /** Addresses that lead nowhere, and pages that broke. */
-import { Button, Code, Group } from "@mantine/core";
-import { IconMapOff, IconMoodSad } from "@tabler/icons-react";
+import { Button, Code, Group, Loader } from "@mantine/core";
+import { IconMapOff, IconMoodSad, IconRefresh } from "@tabler/icons-react";
+import { type ReactNode, useEffect, useState } from "react";
 import { isRouteErrorResponse, Link, useRouteError } from "react-router";
+import { afterMissingFile, isMissingFile, type Outcome } from "../lib/newVersion";
 import { EmptyState } from "../ui/EmptyState";
 import { Page } from "../ui/Page";
+import { Splash } from "./Splash";
 
 export function NotFound() {
   return (
@@ -23,20 +26,56 @@ export function NotFound() {
   );
 }
 
-/** A new release replaces the files a page that is still open would load later. */
-function isStalePage(error: unknown): boolean {
-  return error instanceof TypeError && /dynamically imported module|module script|preload/i.test(error.message);
-}
-
 export function RouteError() {
   const error = useRouteError();
   if (isRouteErrorResponse(error) && error.status === 404) return <NotFound />;
-  const stale = isStalePage(error);
+  if (isMissingFile(error)) return <MissingFile />;
+  return (
+    <Broken title="This page broke">
+      What you labelled is saved. Reload the page; if it breaks again, tell an admin this:{" "}
+      <Code>{error instanceof Error ? error.message : String(error)}</Code>
+    </Broken>
+  );
+}
+
+const SAID: Record<Exclude<Outcome, "reloading">, [string, string]> = {
+  held: [
+    "Maskloom was updated",
+    "Reload to get the new version, when nothing is being sent any more. What you labelled is saved.",
+  ],
+  same: [
+    "This page could not be loaded",
+    "A file of it is missing on the server. Reload; if that does not help, tell an admin.",
+  ],
+  unreachable: [
+    "The server cannot be reached",
+    "What you labelled is saved in this browser. Try again when the connection is back.",
+  ],
+};
+
+/** A part of the page did not come: mostly because the page is older than the server. */
+function MissingFile() {
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  useEffect(() => void afterMissingFile().then(setOutcome), []);
+  if (outcome === null) return <Splash />;
+  if (outcome === "reloading")
+    return (
+      <Page>
+        <EmptyState icon={IconRefresh} title="Maskloom was updated" action={<Loader aria-label="Loading" />}>
+          The new version is being loaded. What you labelled is saved.
+        </EmptyState>
+      </Page>
+    );
+  const [title, text] = SAID[outcome];
+  return <Broken title={title}>{text}</Broken>;
+}
+
+function Broken({ title, children }: { title: string; children: ReactNode }) {
   return (
     <Page>
       <EmptyState
         icon={IconMoodSad}
-        title={stale ? "Maskloom was updated" : "This page broke"}
+        title={title}
         action={
           <Group>
             <Button onClick={() => window.location.reload()}>Reload</Button>
@@ -46,14 +85,7 @@ export function RouteError() {
           </Group>
         }
       >
-        {stale ? (
-          "Reload to get the new version. What you labelled is saved."
-        ) : (
-          <>
-            What you labelled is saved. Reload the page; if it breaks again, tell an admin this:{" "}
-            <Code>{error instanceof Error ? error.message : String(error)}</Code>
-          </>
-        )}
+        {children}
       </EmptyState>
     </Page>
   );

@@ -1,8 +1,10 @@
 """The loop's figures, counted from rows made by hand."""
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,10 @@ from sqlalchemy.orm import Session
 
 from backend.annotation.models import Mask, MaskSource, MaskStatus
 from backend.core.runtime import Runtime
+from backend.insights.recorded import of_report
 from backend.rounds.models import Round, RoundMode, RoundState
+from backend.simulate import report as report_files
+from backend.simulate.loop import Batch, Report
 from tests.factories.records import box_rle, make_dataset, make_image, make_model
 
 START = datetime(2026, 1, 1, 23, 0, tzinfo=UTC)
@@ -120,3 +125,39 @@ def test_an_empty_dataset_has_no_figures(login: Any, runtime: Runtime) -> None:
 def test_roles(client: Any, login: Any, dataset_id: uuid.UUID) -> None:
     assert client.get(f"/api/insights/{dataset_id}").status_code == 401
     assert login("annotator").get(f"/api/insights/{uuid.uuid4()}").status_code == 404
+
+
+# -- the recorded run
+
+
+def test_the_recorded_run_is_a_whole_loop(client: Any, login: Any) -> None:
+    assert client.get("/api/insights/recorded").status_code == 401
+    answer = login("annotator").get("/api/insights/recorded")
+    assert answer.status_code == 200, answer.text
+    run = answer.json()
+    assert run["command"].startswith("maskloom simulate ")
+    assert {row["stage"] for row in run["rounds"]} == {1, 2}
+    assert [row["number"] for row in run["rounds"]] == list(range(1, len(run["rounds"]) + 1))
+    assert all(row["miou_1"] and row["miou_5"] and row["seconds_per_mask"] for row in run["rounds"])
+    assert [made["model"] for made in run["generations"]] == ["first", "last"]
+    assert sum(row["images"] for row in run["rounds"]) + run["generations"][1]["images"] == run["images"]
+
+
+def test_a_report_as_simulate_writes_it_can_take_its_place(tmp_path: Path) -> None:
+    level = {"0.5": 0.9}
+    counts: dict[str, Any] = {"images": 4, "generated": 7, "truths": 9, "precision": level, "recall": level}
+    ended = {"number": 1, "before": {"miou_1": 0.4}, "after": {"miou_1": 0.5, "miou_5": 0.6}, "gate": None}
+    batch = Batch(
+        stage=2, model_id="m", images=4, human_masks=8, clicks=16, brushed=1, human_seconds_s=80.0,
+        seconds_per_mask=10.0, clicks_per_mask=2.0, masks_per_image=3.5, mean_iou=0.9, proposals=8, proposals_kept=6,
+        wall_s=3.0, round=ended,
+    )  # fmt: skip
+    report = Report(
+        dataset_id="d", images=8, person={}, plan={}, batches=[batch], generation=counts, wall_s=60.0,
+        about=report_files.about("maskloom simulate discs", "discs"),
+    )  # fmt: skip
+    data, _ = report_files.write(report, tmp_path)
+    run = of_report(json.loads(data.read_text()))
+    assert (run.data, run.images, [made.model for made in run.generations]) == ("discs", 8, ["last"])
+    (row,) = run.rounds
+    assert (row.masks, row.proposals_kept, row.miou_1_before, row.miou_5, row.gain) == (14, 0.75, 0.4, 0.6, None)

@@ -120,6 +120,8 @@ def test_an_uploaded_checkpoint_becomes_a_version(
     assert (model["name"], model["builtin"], model["active_in"]) == ("mine", False, [])
     assert model["encoder_sha256"] == packaged(2).encoder_sha256
     assert model["lineage"]["file_name"] == "weights.safetensors"
+    assert model["lineage"]["uploaded_by"] == admin.get("/api/session").json()["name"]
+    assert model["lineage"]["software"]["version"]
     assert [item["id"] for item in admin.get("/api/models").json()["items"]] == [model["id"]]
     assert not list(runtime.settings.quarantine_dir.iterdir()), "the upload is gone"
     embedding = np.zeros((1, 32, 4, 4), dtype=np.float32)

@@ -18,6 +18,7 @@ from backend.registry.service import ModelFiles
 from backend.rounds import service, tasks
 from backend.rounds.gate import GateResult
 from backend.rounds.snapshot import Snapshot, content_sha256
+from engine.train.rounds import RoundSettings
 from tests.backend.conftest import Scene, add_disc
 
 QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2}
@@ -106,7 +107,14 @@ def test_a_round_comes_to_a_verdict(
     assert model["round_id"] == done["id"]
     assert model["lineage"]["snapshot_sha256"] == done["snapshot"]["sha256"]
     assert model["lineage"]["settings"]["max_steps"] == 3
+    recipe = model["lineage"]["recipe"]
+    assert (recipe["steps"], recipe["replay"]) == (3, RoundSettings().replay)
     assert model["lineage"]["software"]["version"]
+    assert model["lineage"]["started_by"] == done["cause"]["started_by"] == admin.get("/api/session").json()["name"]
+    assert model["lineage"]["before"] == done["before"]
+    assert model["lineage"]["gate"]["reason"] == done["gate"]["reason"]
+    with runtime.storage.open(f"models/{done['model_id']}/weights.safetensors") as weights:
+        assert b"started_by" not in weights.read(), "weights may be given away"
     assert model["metrics"]["miou_1"] == done["after"]["miou_1"]
     parent = admin.get(f"/api/models/{scene.model_id}").json()
     assert model["encoder_sha256"] == parent["encoder_sha256"]

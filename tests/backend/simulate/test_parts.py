@@ -218,3 +218,16 @@ def test_the_command_asks_for_a_way_in(tmp_path: Path, monkeypatch: pytest.Monke
     done = CliRunner().invoke(app, ["simulate", str(coco_folder(tmp_path))])
     assert done.exit_code == 1
     assert "--token" in done.output
+
+
+def test_the_report_tells_how_to_make_it_again_and_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        "backend.simulate.loop.Loop.run", lambda loop, name: Report(dataset_id="d", images=4, person={}, plan={})
+    )
+    monkeypatch.setattr(report_files, "about", lambda command, data: told.extend((command, data)) or {})
+    monkeypatch.setattr(report_files, "write", lambda report, out: (out / "a", out / "b"))
+    words = ["--token", "mlk_secret", "--budget-s", "60", "--rounds-stage2", "2", "--images", "40"]
+    done = CliRunner().invoke(app, ["simulate", str(coco_folder(tmp_path / "discs")), *words, "--title", "white discs"])
+    assert done.exit_code == 0, done.output
+    assert told == ["maskloom simulate discs --rounds-stage2 2 --budget-s 60", "white discs"]

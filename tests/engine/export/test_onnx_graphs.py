@@ -110,6 +110,18 @@ def test_only_common_operators(files):
         assert [(entry.domain, entry.version) for entry in graph.opset_import] == [("", 17)]
 
 
+def test_what_is_constant_is_folded_but_not_the_positions(files, golden_model):
+    """No node is left that reads constants alone, save those that make the cells' positions of their small matrix."""
+    for path in (files.prepare, files.decode):
+        graph = onnx.load(path).graph
+        constant = {value.name: value.dims for value in graph.initializer}
+        matrix = {name for name in constant if name.endswith("positional_encoding_gaussian_matrix")}
+        assert [node.name for node in graph.node if set(node.input) <= constant.keys() - matrix] == []
+    assert len(matrix) == 1
+    cells = golden_model.config.grid**2
+    assert [name for name, dims in constant.items() if dims[-1:] == [cells] and dims[0] > 1] == []
+
+
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("num_points", [0, 1, 25])
 @pytest.mark.parametrize("has_mask", [False, True])

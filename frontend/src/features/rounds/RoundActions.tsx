@@ -4,9 +4,9 @@ import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
 import { useMay } from "../../api/session";
 import type { Round } from "../../api/types";
+import { readGate } from "../../lib/roundGate";
 import { confirm } from "../../ui/confirm";
 import { useAction } from "../../ui/useAction";
-import { readGate } from "./roundGate";
 import { isRunning } from "./roundState";
 
 interface Props {

@@ -1,16 +1,19 @@
 /** One round of the timeline: what went in, how it went, what the gate said, what can be done. */
-import { Alert, Badge, Card, Group, SimpleGrid, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
+import { Alert, Badge, Card, Group, SimpleGrid, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { jobQuery } from "../../api/queries";
 import type { Round } from "../../api/types";
-import { between, NOTHING, plural, score, shortHash, signed } from "../../lib/format";
-import { isBetter, type MetricRow, metricRows } from "../../lib/metrics";
+import { between } from "../../lib/format";
+import { metricRows } from "../../lib/metrics";
+import { readGate } from "../../lib/roundGate";
 import { Ago } from "../../ui/Ago";
 import { RoundBadge } from "../../ui/badges";
+import { Comparison } from "../../ui/Comparison";
 import { JobProgress } from "../../ui/JobProgress";
+import { Verdict } from "../../ui/Verdict";
 import { RoundActions } from "./RoundActions";
+import { RoundLineage } from "./RoundLineage";
 import classes from "./RoundsPage.module.css";
-import { type RoundGate, readGate } from "./roundGate";
 import { isRunning } from "./roundState";
 
 interface Props {
@@ -28,7 +31,7 @@ export function RoundCard({ round, inUse, idle }: Props) {
   const facts = [
     `stage ${round.stage}`,
     round.mode === "full" ? "whole model" : "decoder",
-    round.trigger === "auto" ? "started by itself" : "started by hand",
+    startedBy(round),
     ...(took && !running ? [`took ${took}`] : []),
   ];
   return (
@@ -57,16 +60,7 @@ export function RoundCard({ round, inUse, idle }: Props) {
           {gate && <Verdict gate={gate} />}
           <Comparison rows={metricRows(round.before, round.after)} />
         </SimpleGrid>
-        {round.snapshot && (
-          <Tooltip label={`sha256 ${round.snapshot.sha256}`} multiline maw={320}>
-            <Text size="xs" c="var(--ink-soft)" mt="sm" w="fit-content">
-              Snapshot of {plural(round.snapshot.masks, "mask")} on {plural(round.snapshot.images, "image")},{" "}
-              <span style={{ fontFamily: "var(--mantine-font-family-monospace)" }}>
-                {shortHash(round.snapshot.sha256)}
-              </span>
-            </Text>
-          </Tooltip>
-        )}
+        <RoundLineage round={round} />
       </Card>
     </li>
   );
@@ -77,74 +71,7 @@ function RunningJob({ jobId }: { jobId: string }) {
   return job ? <JobProgress job={job} title="Training and evaluating" /> : null;
 }
 
-function Verdict({ gate }: { gate: RoundGate }) {
-  return (
-    <Stack gap={4}>
-      <Text size="xs" c="var(--ink-soft)">
-        Gate
-      </Text>
-      {gate.gain !== null && (
-        <Group gap="sm">
-          <Text fz={20} fw={600} lh={1.2} className="tabular" c={gate.passed ? "green" : "orange"}>
-            {signed(gate.gain)}
-          </Text>
-          <Text size="xs" c="var(--ink-soft)" className="tabular">
-            95 % between {signed(gate.low)} and {signed(gate.high)}
-          </Text>
-        </Group>
-      )}
-      <Text size="sm">{gate.reason}</Text>
-      {gate.overridden && <Text size="sm">An admin put it in use all the same.</Text>}
-      {gate.rolledBack && <Text size="sm">It was rolled back later.</Text>}
-    </Stack>
-  );
-}
-
-function Comparison({ rows }: { rows: MetricRow[] }) {
-  if (rows.length === 0) return null;
-  return (
-    <Table
-      verticalSpacing={3}
-      horizontalSpacing="xs"
-      withRowBorders={false}
-      highlightOnHover={false}
-      fz="sm"
-      className="tabular"
-    >
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th fw={400} fz="xs" c="var(--ink-soft)">
-            Held-out images
-          </Table.Th>
-          <Table.Th fw={400} fz="xs" c="var(--ink-soft)" ta="right">
-            before
-          </Table.Th>
-          <Table.Th fw={400} fz="xs" c="var(--ink-soft)" ta="right">
-            after
-          </Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {rows.map((row) => (
-          <Table.Tr key={row.key}>
-            <Table.Td>{row.label}</Table.Td>
-            <Table.Td ta="right">{figure(row, row.before)}</Table.Td>
-            <Table.Td ta="right" fw={600} c={colorOf(isBetter(row))}>
-              {figure(row, row.after)}
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
-  );
-}
-
-function figure(row: MetricRow, value: number | null): string {
-  if (value === null) return NOTHING;
-  return row.key.startsWith("noc") ? value.toFixed(2) : score(value);
-}
-
-function colorOf(better: boolean | null): string | undefined {
-  if (better === null) return undefined;
-  return better ? "green" : "orange";
+function startedBy({ trigger, cause }: Round): string {
+  if (trigger === "auto") return "started by itself";
+  return typeof cause.started_by === "string" ? `started by ${cause.started_by}` : "started by hand";
 }

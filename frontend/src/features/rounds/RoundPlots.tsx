@@ -1,25 +1,58 @@
 /** How the loop does, round by round: better masks, less time, more of them. */
 import { BarChart, LineChart } from "@mantine/charts";
-import { Box, Card, SimpleGrid, Text } from "@mantine/core";
+import { SimpleGrid } from "@mantine/core";
 import type { ReactNode } from "react";
-import type { RoundInsight } from "../../api/types";
+import type { RoundFigures } from "../../api/types";
 import { NOTHING } from "../../lib/format";
-
-const HEIGHT = 150;
+import { AXIS, COMMON, Dot, digits, LINE, Plot } from "./Plot";
 
 /** Bounds of an axis that reach at least to `value`. */
 const below = (value: number) => (least: number) => Math.min(least, value);
 const above = (value: number) => (most: number) => Math.max(most, value);
-const digits = (places: number) => (value: number) => value.toFixed(places);
 
-export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
+type Simple = { key: keyof RoundFigures; title: string; note: string; label: string; color: string; places: number };
+
+const SECONDS: Simple = {
+  key: "seconds_per_mask",
+  title: "Seconds per mask",
+  note: "an annotator's time",
+  label: "Seconds",
+  color: "grape.5",
+  places: 1,
+};
+const CLICKS: Simple = {
+  key: "clicks_per_mask",
+  title: "Clicks per mask",
+  note: "of drawn masks",
+  label: "Clicks",
+  color: "cyan.6",
+  places: 1,
+};
+const MASKS: Simple = {
+  key: "masks_per_image",
+  title: "Masks per image",
+  note: "on annotated images",
+  label: "Masks",
+  color: "blue.5",
+  places: 1,
+};
+const KEPT: Simple = {
+  key: "proposals_kept",
+  title: "Proposals kept",
+  note: "of those looked at",
+  label: "Share",
+  color: "green.6",
+  places: 2,
+};
+
+/** `children`: further plots of the same row. */
+export function RoundPlots({ rounds, children }: { rounds: RoundFigures[]; children?: ReactNode }) {
   const data = [...rounds].sort((a, b) => a.number - b.number).map((round) => ({ ...round, name: nameOf(round) }));
-  const common = { h: HEIGHT, data, dataKey: "name", tickLine: "none" as const, gridAxis: "x" as const };
-  // Few ticks, each of them shown: left alone, the chart drops those that come close and says nothing of zero.
-  const axis = { tickCount: 3, interval: 0 as const };
-  const line = { ...common, curveType: "linear" as const, withDots: true, strokeWidth: 2, connectNulls: true };
+  // Until there are proposals everything is drawn, and a curve of them would say nothing.
+  const assisted = data.every((round) => round.proposals_kept == null);
+  const simple = assisted ? [SECONDS, MASKS] : [SECONDS, CLICKS, MASKS, KEPT];
   return (
-    <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} spacing="md">
+    <SimpleGrid cols={{ base: 1, xs: 2, lg: assisted || children ? 4 : 3 }} spacing="md">
       <Plot
         title="mIoU on held-out masks"
         latest={lastOf(data, "miou_5", 3)}
@@ -30,8 +63,10 @@ export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
         }
       >
         <LineChart
-          {...line}
-          yAxisProps={{ ...axis, domain: [0, "auto"], width: 46 }}
+          {...LINE}
+          data={data}
+          dataKey="name"
+          yAxisProps={{ ...AXIS, domain: [0, "auto"], width: 46 }}
           valueFormatter={digits(3)}
           series={[
             { name: "miou_1", label: "1 click", color: "indigo.5" },
@@ -41,74 +76,36 @@ export function RoundPlots({ rounds }: { rounds: RoundInsight[] }) {
       </Plot>
       <Plot title="Gain of the round" latest={lastOf(data, "gain", 3)} note="over the model before">
         <BarChart
-          {...common}
-          yAxisProps={{ ...axis, domain: [below(0), above(0)], width: 52 }}
+          {...COMMON}
+          data={data}
+          dataKey="name"
+          yAxisProps={{ ...AXIS, domain: [below(0), above(0)], width: 52 }}
           valueFormatter={digits(3)}
           maxBarWidth={26}
           series={[{ name: "gain", label: "Gain", color: "loom.6" }]}
           getBarColor={(value) => (value < 0 ? "orange.6" : "loom.6")}
         />
       </Plot>
-      <Plot title="Seconds per mask" latest={lastOf(data, "seconds_per_mask", 1)} note="an annotator's time">
-        <LineChart
-          {...line}
-          yAxisProps={{ ...axis, domain: [0, "auto"], width: 32 }}
-          valueFormatter={digits(1)}
-          series={[{ name: "seconds_per_mask", label: "Seconds", color: "grape.5" }]}
-        />
-      </Plot>
-      <Plot title="Masks per image" latest={lastOf(data, "masks_per_image", 1)} note="on annotated images">
-        <LineChart
-          {...line}
-          yAxisProps={{ ...axis, domain: [0, "auto"], width: 32 }}
-          valueFormatter={digits(1)}
-          series={[{ name: "masks_per_image", label: "Masks", color: "blue.5" }]}
-        />
-      </Plot>
+      {simple.map(({ key, title, note, label, color, places }) => (
+        <Plot key={key} title={title} latest={lastOf(data, key, places)} note={note}>
+          <LineChart
+            {...LINE}
+            data={data}
+            dataKey="name"
+            yAxisProps={{ ...AXIS, domain: [0, "auto"], width: places > 1 ? 38 : 32 }}
+            valueFormatter={digits(places)}
+            series={[{ name: key, label, color }]}
+          />
+        </Plot>
+      ))}
+      {children}
     </SimpleGrid>
   );
 }
 
-const nameOf = (round: RoundInsight) => (round.number === 0 ? "start" : `R${round.number}`);
+const nameOf = (round: RoundFigures) => (round.number === 0 ? "start" : `R${round.number}`);
 
-function lastOf(
-  data: RoundInsight[],
-  key: "miou_5" | "gain" | "seconds_per_mask" | "masks_per_image",
-  places: number,
-): string {
+function lastOf(data: RoundFigures[], key: keyof RoundFigures, places: number): string {
   const value = data.map((round) => round[key]).findLast((one) => one != null);
   return value == null ? NOTHING : value.toFixed(places);
-}
-
-function Dot({ color }: { color: string }) {
-  return <Box component="span" display="inline-block" w={8} h={8} ml={4} bg={color} style={{ borderRadius: 8 }} />;
-}
-
-function Plot({
-  title,
-  latest,
-  note,
-  children,
-}: {
-  title: string;
-  latest: string;
-  note: ReactNode;
-  children: ReactNode;
-}) {
-  return (
-    <Card p="md">
-      <Text size="xs" c="var(--ink-soft)">
-        {title}
-      </Text>
-      <Text fz={20} fw={600} lh={1.3} className="tabular">
-        {latest}{" "}
-        <Text span size="xs" c="var(--ink-soft)" fw={400}>
-          {note}
-        </Text>
-      </Text>
-      <div style={{ marginTop: 10 }} role="img" aria-label={`${title}, latest ${latest}`}>
-        {children}
-      </div>
-    </Card>
-  );
 }

@@ -11,6 +11,7 @@ import { ErrorNotice } from "../../ui/ErrorNotice";
 import { Page } from "../../ui/Page";
 import { PageHeader } from "../../ui/PageHeader";
 import { Generations } from "./Generations";
+import { RecordedPanel } from "./RecordedPanel";
 import { RoundCard } from "./RoundCard";
 import classes from "./RoundsPage.module.css";
 import { isRunning } from "./roundState";
@@ -67,6 +68,7 @@ export function RoundsPage() {
             ))}
           </ol>
         </section>
+        {insights.data && <RecordedPanel key={datasetId} first={plotted.length === 0} />}
       </Stack>
     </Page>
   );

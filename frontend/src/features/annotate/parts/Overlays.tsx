@@ -1,28 +1,39 @@
 /** What floats above the image: the state of the decoder, hints, and the candidates to choose from. */
 import { Button, Loader, SegmentedControl, Text } from "@mantine/core";
 import { IconAlertTriangle, IconClockHour4, IconSparkles } from "@tabler/icons-react";
+import { useEffect, useState } from "react";
 import { choose } from "../../../editor/actions";
 import { awaitsAnswer, foundNothing } from "../../../editor/document";
+import { afterMissingFile } from "../../../lib/newVersion";
 import classes from "../annotate.module.css";
 import { useSession, useSessionState } from "../context";
 import { keepFocus } from "./keep";
 
-function DecoderNotice() {
-  const decoder = useSessionState((s) => s.decoder);
-  const waits = useSessionState((s) => awaitsAnswer(s.doc.draft));
+/** The decoder's files may be gone because this page is older than the server. */
+function DecoderFailed({ message }: { message: string }) {
   const session = useSession();
-  if (decoder.kind === "ready") return null;
-  if (decoder.kind === "failed") {
-    return (
-      <div className={classes.bubble} role="alert">
-        <IconAlertTriangle size={18} color="var(--mantine-color-red-6)" style={{ flex: "none" }} />
-        <Text size="sm">{decoder.message}</Text>
+  const [updated, setUpdated] = useState(false);
+  useEffect(() => void afterMissingFile().then((outcome) => setUpdated(outcome === "reloading")), []);
+  return (
+    <div className={classes.bubble} role="alert">
+      <IconAlertTriangle size={18} color="var(--mantine-color-red-6)" style={{ flex: "none" }} />
+      <Text size="sm">
+        {updated ? "Maskloom was updated. The new version is being loaded; nothing is lost." : message}
+      </Text>
+      {!updated && (
         <Button size="compact-xs" variant="default" onClick={() => void session.reopen()}>
           Try again
         </Button>
-      </div>
-    );
-  }
+      )}
+    </div>
+  );
+}
+
+function DecoderNotice() {
+  const decoder = useSessionState((s) => s.decoder);
+  const waits = useSessionState((s) => awaitsAnswer(s.doc.draft));
+  if (decoder.kind === "ready") return null;
+  if (decoder.kind === "failed") return <DecoderFailed message={decoder.message} />;
   if (decoder.kind === "none") {
     return (
       <div className={classes.bubble}>

@@ -40,9 +40,10 @@ export class Decoding {
     private readonly events: Events,
   ) {}
 
-  /** An image is on its way; what takes long and is the same for all can begin. */
-  expectImage(): void {
+  /** An image is on its way. Once it is known which, the decoder gets it ready while its pixels still come. */
+  expect(model: Model | null = null, image: Image | null = null): void {
     this.client.open();
+    if (model && image) this.client.prefetch(modelRefOf(model), imageRefOf(image, model));
   }
 
   /** Starts on an image; brush and eraser need not wait for it. */

@@ -83,7 +83,7 @@ export class AnnotateSession {
     // Until the next image is here, nothing may be drawn on the old one.
     this.editor.locked = true;
     this.set(betweenImages(this.state));
-    this.decoding.expectImage();
+    this.decoding.expect();
     let leased: Task | null = null;
     try {
       this.starting ??= Saving.start(this.options.userId, (save) => this.set({ save }));
@@ -95,6 +95,7 @@ export class AnnotateSession {
       if (turn !== this.turn) return;
       if (!task) return this.set({ phase: "nothing_left" });
       this.set({ task, model: task.model });
+      this.decoding.expect(task.model, task.image);
       const tab = await hold(`maskloom-image-${task.image.id}`, takeOver, () => this.loseTab());
       if (turn !== this.turn) return tab?.release();
       this.tab = tab;

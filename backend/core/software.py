@@ -1,4 +1,4 @@
-"""Which software made a model version: the package's version and, in a git checkout, the commit."""
+"""Which software this is: the package's version and, in a git checkout, the commit."""
 
 import importlib.metadata
 import subprocess

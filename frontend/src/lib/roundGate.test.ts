@@ -8,6 +8,7 @@ test("a gate that measured nothing has a verdict and no figures", () => {
     gain: null,
     low: null,
     high: null,
+    confidence: 0.95,
     overridden: false,
     rolledBack: false,
   });

@@ -1,0 +1,65 @@
+import { expect, test } from "vitest";
+import { readLineage, recipeOf } from "./lineage";
+
+test("a round's version says who, from what, how and why", () => {
+  const lineage = readLineage({
+    source: "round",
+    round_number: 3,
+    dataset_id: "d",
+    trigger: "auto",
+    started_by: null,
+    mode: "decoder",
+    snapshot_sha256: "ab",
+    snapshot_masks: 80,
+    snapshot_images: 16,
+    settings: { epochs: 4, minutes: 10, learning_rate: 0.0003, num_images: 4, num_masks: 6, seed: 0 },
+    recipe: { steps: 60, replay: 0.25 },
+    before: { miou_1: 0.5 },
+    gate: { passed: true, reason: "Better." },
+    software: { version: "0.1.0", commit: "abc-dirty" },
+  });
+  expect(lineage).toMatchObject({
+    source: "round",
+    who: null,
+    round: { number: 3, datasetId: "d", automatic: true },
+    snapshot: { sha256: "ab", masks: 80, images: 16 },
+    before: { miou_1: 0.5 },
+    gate: { passed: true, reason: "Better." },
+    software: { version: "0.1.0", commit: "abc-dirty" },
+  });
+  expect(lineage.recipe.map((fact) => `${fact.label}: ${fact.value}`)).toEqual([
+    "Trains: the decoder",
+    "Steps: 60",
+    "At most: 10 min",
+    "Learning rate: 0.0003",
+    "A step: 4 images × 6 masks",
+    "Replay: 25 % generated scenes",
+    "Seed: 0",
+  ]);
+});
+
+test("what was not written down is not made up", () => {
+  expect(readLineage({})).toEqual({
+    source: "unknown",
+    who: null,
+    fileName: null,
+    round: null,
+    snapshot: null,
+    recipe: [],
+    before: null,
+    gate: null,
+    software: null,
+  });
+  expect(readLineage({ source: "upload", uploaded_by: "Ada", file_name: "a.pth" })).toMatchObject({
+    source: "upload",
+    who: "Ada",
+    fileName: "a.pth",
+  });
+});
+
+test("a round that has not trained yet knows its epochs, not its steps", () => {
+  expect(recipeOf("full", { epochs: 4, max_steps: null })).toEqual([
+    { label: "Trains", value: "the whole model" },
+    { label: "Steps", value: "4 epochs" },
+  ]);
+});
