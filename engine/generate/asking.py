@@ -27,7 +27,7 @@ CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the
 SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
 SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
 
-Points = npt.NDArray[np.float64]
+Prompts = npt.NDArray[np.float64]  # points (N, 2) or boxes (N, 4)
 BoolArray = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Screen:
 
 
 def side_by_side(
-    work: Callable[[Points], T], batches: Sequence[Points], device: torch.device
+    work: Callable[[Prompts], T], batches: Sequence[Prompts], device: torch.device
 ) -> Generator[T, None, None]:
     """What `work` makes of each batch, in order; on a CPU by as many threads as torch would use."""
     threads = min(torch.get_num_threads(), len(batches))

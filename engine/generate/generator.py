@@ -1,4 +1,7 @@
-"""The automatic mask generator: grid points in, records of the surviving masks out (SAM paper, section B).
+"""The automatic mask generator: prompts in, records of the surviving masks out (SAM paper, section B).
+
+Prompts are the points of a grid, each answered with three candidates, or the boxes that the model's detector finds on
+the embedding, each answered with one mask. From there on all is the same.
 
 Memory stays flat however many points there are: of each batch of answers, only those whose predicted IoU passes leave
 the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
@@ -18,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from engine.errors import EngineError, ImageError
-from engine.generate.asking import BATCH_ON_GPU, BoolArray, Points, Screen, batch_size, side_by_side
+from engine.generate.asking import BATCH_ON_GPU, BoolArray, Prompts, Screen, batch_size, side_by_side
 from engine.generate.candidate import Candidate, MaskRecord, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
 from engine.generate.grid import beside, every_second, point_grid
@@ -35,11 +38,13 @@ DRAWN_ON_CPU = 8  # prompts whose masks are drawn at once: drawing takes most of
 HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking; the screen lets all such points pass
 
 Progress = Callable[[int, int], None]
+Look = Callable[[Prompts], BoolArray]
+Work = Callable[[Prompts], tuple[list[Candidate], BoolArray]]
 
 
 @dataclass
 class _Counter:
-    """Reports points done, those left out among them, out of all points of all crops."""
+    """Reports prompts done, those left out among them, out of all prompts of all crops."""
 
     total: int
     report: Progress | None
@@ -66,13 +71,18 @@ class MaskGenerator:
         self.settings = settings or GeneratorSettings.for_model(model.config)
         if model.training:
             raise EngineError("The model is in training mode, where its answers vary. Call model.eval() first.")
+        if self.settings.source == "detector" and model.detector is None:
+            raise EngineError(
+                f"The model {model.config.name!r} has no detector. Train one (maskloom train-detector, or a round), or "
+                "use settings with source 'grid'."
+            )
 
     def generate(
         self, image: npt.NDArray[np.uint8], progress: Progress | None = None, *, name: str = "the image"
     ) -> list[MaskRecord]:
         """All masks of an image, uint8 RGB (h, w, 3).
 
-        `progress(points_done, points_total)` is called after each batch. ImageError for what is not an image,
+        `progress(prompts_done, prompts_total)` is called after each batch. ImageError for what is not an image,
         EngineError naming the image (`name`) when the model's answers are not finite numbers.
         """
         image = check_rgb(image)
@@ -83,7 +93,7 @@ class MaskGenerator:
             raise ImageError(
                 f"{name} is too small ({size[1]} x {size[0]}) for {settings.crop_n_layers} crop layers. Use fewer."
             )
-        counter = _Counter(sum(settings.points_in_layer(crop.layer) ** 2 for crop in crops), progress)
+        counter = _Counter(sum(self._prompts_in(crop) for crop in crops), progress)
         found: list[Candidate] = []
         for crop in crops:
             x0, y0, x1, y1 = crop.box
@@ -108,9 +118,14 @@ class MaskGenerator:
             raise EngineError("Crops need the image's pixels. Use generate(image), or settings with crop_n_layers=0.")
         values = self.model.check_embedding(embedding, name)
         height, width = original_size
-        counter = _Counter(self.settings.points_per_side**2, progress)
-        found = self._in_crop(values, Crop((0, 0, width, height), 0), original_size, counter, name)
+        crop = Crop((0, 0, width, height), 0)
+        counter = _Counter(self._prompts_in(crop), progress)
+        found = self._in_crop(values, crop, original_size, counter, name)
         return [candidate.record() for candidate in self._finish(found, crops=False)]
+
+    def _prompts_in(self, crop: Crop) -> int:
+        """How many prompts a crop gets, at most."""
+        return self.settings.max_boxes or self.settings.points_in_layer(crop.layer) ** 2
 
     def _in_crop(
         self, embedding: torch.Tensor, crop: Crop, size: tuple[int, int], counter: _Counter, name: str
@@ -123,16 +138,38 @@ class MaskGenerator:
             features = self.model.prepare(embedding)
         screen = Screen(features, settings.pred_iou_thresh)
 
-        def look(batch: Points) -> BoolArray:
-            return screen.promising(self.model.mask_decoder, self._point_tokens(frame.points_to_model(batch)))
+        def look(batch: Prompts) -> BoolArray:
+            return screen.promising(self.model.mask_decoder, self._tokens(batch, frame))
 
-        def work(batch: Points) -> tuple[list[Candidate], BoolArray]:
-            sparse = self._point_tokens(frame.points_to_model(batch))
-            low_res, iou, index, hits = self._answers(features, sparse, name)
+        def work(batch: Prompts) -> tuple[list[Candidate], BoolArray]:
+            low_res, iou, index, hits = self._answers(features, self._tokens(batch, frame), name)
+            points = batch.reshape(len(batch), -1, 2).mean(axis=1)
             with one_thread():
-                return list(self._survivors(low_res, iou, batch[index], upsampler, crop, size)), hits
+                return list(self._survivors(low_res, iou, points[index], upsampler, crop, size)), hits
 
-        side = settings.points_in_layer(crop.layer)
+        if settings.source == "detector":
+            boxes = self._boxes(embedding, frame)
+            counter.add((settings.max_boxes or 0) - len(boxes))
+            found, _ = self._ask(boxes, None, work, counter)
+        else:
+            found = self._ask_grid(crop, look, work, counter)
+        return suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+
+    def _boxes(self, embedding: torch.Tensor, frame: Frame) -> Prompts:
+        """(N, 4) the detector's boxes in the crop's own frame, best first."""
+        settings, detector = self.settings, self.model.detector
+        assert detector is not None, "checked when the generator was made"
+        found = detector.detect(
+            embedding,
+            frame.input_size,
+            max_boxes=settings.max_boxes or 0,
+            quality_thresh=settings.box_quality_thresh or 0,
+            nms_thresh=settings.box_nms_thresh,
+        )
+        return frame.boxes_to_image(found.boxes).astype(np.float64)
+
+    def _ask_grid(self, crop: Crop, look: Look, work: Work, counter: _Counter) -> list[Candidate]:
+        settings, side = self.settings, self.settings.points_in_layer(crop.layer)
         points = (point_grid(side) * (crop.size[1], crop.size[0])).reshape(side, side, 2)
         first = every_second(side) if settings.coarse_first else np.ones((side, side), dtype=np.bool_)
         hits = np.zeros((side, side), dtype=np.bool_)
@@ -140,47 +177,47 @@ class MaskGenerator:
         second = beside(hits) & ~first
         counter.add(int(np.count_nonzero(~first & ~second)))
         found += self._ask(points[second], look, work, counter)[0]
-        return suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
+        return found
 
     def _ask(
-        self,
-        points: Points,
-        look: Callable[[Points], BoolArray],
-        work: Callable[[Points], tuple[list[Candidate], BoolArray]],
-        counter: _Counter,
+        self, prompts: Prompts, look: Look | None, work: Work, counter: _Counter
     ) -> tuple[list[Candidate], BoolArray]:
-        """The masks of points (N, 2), and which of the points (N,) had an answer at the bar or nearly so.
+        """The masks of prompts, and which of the prompts (N,) had an answer at the bar or nearly so.
 
-        `look` tells which points of a batch are promising, `work` does to those what this does to all.
+        `look` tells which of a batch are promising (without it all are), `work` does to those what this does to all.
         """
         device = self.model.device
         step = self.settings.points_per_batch or batch_size(self.model)
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
-        count = -(-len(points) // step)
-        promising = np.empty(len(points), dtype=np.bool_)
-        # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
-        with closing(side_by_side(look, [points[start::count] for start in range(count)], device)) as looks:
-            for start, passed in enumerate(looks):
-                promising[start::count] = passed
-                counter.add(int(np.count_nonzero(~passed)))
+        count = -(-len(prompts) // step)
+        promising = np.ones(len(prompts), dtype=np.bool_)
+        if look is not None:
+            # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
+            with closing(side_by_side(look, [prompts[start::count] for start in range(count)], device)) as looks:
+                for start, passed in enumerate(looks):
+                    promising[start::count] = passed
+                    counter.add(int(np.count_nonzero(~passed)))
         chosen = np.flatnonzero(promising)
         batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
         found: list[Candidate] = []
-        hits = np.zeros(len(points), dtype=np.bool_)
-        with closing(side_by_side(work, [points[batch] for batch in batches], device)) as results:
+        hits = np.zeros(len(prompts), dtype=np.bool_)
+        with closing(side_by_side(work, [prompts[batch] for batch in batches], device)) as results:
             for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
                 found += survivors
                 hits[batch] = hits_of_batch
                 counter.add(len(batch))
         return found, hits
 
-    def _point_tokens(self, points: npt.NDArray[np.float32]) -> torch.Tensor:
-        """One foreground click each: points (N, 2) of the model frame -> prompt tokens (N, 2, C)."""
+    def _tokens(self, prompts: Prompts, frame: Frame) -> torch.Tensor:
+        """Boxes (N, 4), or one foreground click each, (N, 2), in the crop's frame -> prompt tokens (N, 2, C)."""
+        device, encoder = self.model.device, self.model.prompt_encoder
         with torch.inference_mode():
-            coordinates = torch.from_numpy(points).to(self.model.device)[:, None]
-            labels = torch.ones(len(points), 1, device=self.model.device)
-            sparse = self.model.prompt_encoder.sparse_tokens(coordinates, labels, None)
-        assert sparse is not None, "there are points"
+            if prompts.shape[1] == 4:
+                sparse = encoder.sparse_tokens(None, None, torch.from_numpy(frame.boxes_to_model(prompts)).to(device))
+            else:
+                points = torch.from_numpy(frame.points_to_model(prompts)).to(device)[:, None]
+                sparse = encoder.sparse_tokens(points, torch.ones(len(prompts), 1, device=device), None)
+        assert sparse is not None, "there are prompts"
         return sparse
 
     def _answers(
@@ -188,13 +225,15 @@ class MaskGenerator:
     ) -> tuple[Logits, npt.NDArray[np.float32], npt.NDArray[np.int64], BoolArray]:
         """Answer N prompts (N, T, C), one by one.
 
-        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of prompt (K,);
-        and which of the prompts (N,) have one that passes or nearly does.
+        Returns the masks whose predicted IoU passes: low_res logits (K, S/4, S/4), IoU (K,), index of prompt (K,); and
+        which of the prompts (N,) have one that passes or nearly does.
         """
         with torch.inference_mode():
             answers = self.model.mask_decoder.answer(features, sparse)
             keep = answers.iou > self.settings.pred_iou_thresh
-            keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
+            # One point is ambiguous: the three candidates answer it. A box is not: the single mask does.
+            unused = slice(1, None) if self.settings.source == "detector" else slice(0, 1)
+            keep[:, unused] = False
             promising = keep.any(dim=1).nonzero()[:, 0]
             at_once = DRAWN_ON_CPU if promising.device.type == "cpu" else BATCH_ON_GPU
             low_res = torch.cat(
