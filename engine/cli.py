@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
+from engine.commands.detector import train_detector
 from engine.commands.evaluate import evaluate
 from engine.commands.generate import generate
 from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
 
-__all__ = ["app", "evaluate", "export_onnx", "generate", "train"]
+__all__ = ["app", "evaluate", "export_onnx", "generate", "train", "train_detector"]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -49,6 +50,7 @@ def export_onnx(
 
 app.command("generate")(generate)
 app.command("train")(train)
+app.command("train-detector")(train_detector)
 app.command("evaluate")(evaluate)
 
 

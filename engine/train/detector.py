@@ -1,8 +1,9 @@
-"""Training the detector head: on embeddings that were made once, of which memory holds all.
+"""Training the detector head, on embeddings that were made once.
 
 Which cell answers for which object, the loss, and a loop that is a pure function of its settings, its examples and the
-first weights (on a CPU in float32) unless it ends on time. Annotators leave objects out: where nobody drew anything,
-"no object" is only half believed. Knows no rounds, and of a model nothing but its detector.
+first weights (on a CPU in float32) unless it ends on time. It takes seconds to minutes, so it keeps no checkpoint: who
+is interrupted begins again. Annotators leave objects out: where nobody drew anything, "no object" is only half
+believed. Knows no rounds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from torch.nn import functional
 
 from engine.errors import TrainingError
+from engine.geometry import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,21 +27,25 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.model.detector import Boxes, Detector
+    from engine.model.sam import Sam
+    from engine.train.data import Sample, SampleSource
     from engine.train.loop import Progress
 
 CORE = 0.4  # of a box's sides: cells in this middle part of it answer for it
 FOCUS = 2.0  # power of quality focal loss
 BOX_WEIGHT = 2.0
-SMOOTHING = 0.95
+TRUST = 0.05  # least quality a cell that answers for a box should predict, so that it begins to
+SMOOTHING = 0.95  # of the loss that is reported
+TICKS = 1000  # "total" of progress
 
 
 @dataclass(frozen=True)
 class DetectorExample:
-    """One image: `embedding` (C, G, G), any float type; `boxes` (K, 4) xyxy in the model frame; `input_size` (h, w) of
-    the image there. `complete`: every object has a box.
+    """One image: `embedding()` gives (C, G, G), any float type; `boxes` (K, 4) xyxy in the model frame; `input_size`
+    (h, w) of the image there. `complete`: every object has a box.
     """
 
-    embedding: Tensor
+    embedding: Callable[[], Tensor]
     boxes: NDArray[np.float64]
     input_size: tuple[int, int]
     complete: bool = False
@@ -133,7 +139,7 @@ def detector_loss(said: Boxes, wanted: CellTargets) -> Tensor:
     objects = wanted.share.sum().clamp(min=1)
     box_loss = (wanted.share[positive] * (1 - generalised)).sum() / objects
     quality = torch.zeros_like(said.quality)
-    quality[positive] = iou.detach().clamp(min=0.05)
+    quality[positive] = iou.detach().clamp(min=TRUST)
     miss = (said.quality.sigmoid() - quality).abs().pow(FOCUS)
     errors = miss * functional.binary_cross_entropy_with_logits(said.quality, quality, reduction="none")
     quality_loss = (wanted.weight * errors).sum() / positive.sum().clamp(min=1)
@@ -151,6 +157,33 @@ def box_overlap(boxes: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     return iou, iou - (hull - union) / hull
 
 
+def embedded_examples(
+    model: Sam, samples: SampleSource, progress: Callable[[int, int], None] | None = None
+) -> list[DetectorExample]:
+    """Every sample and its mirror image as examples, whose embeddings stay in memory as float16.
+
+    `progress` gets (done, total) samples.
+    """
+    examples = []
+    for number in range(len(samples)):
+        sample = samples[number]
+        examples += [_embedded(model, sample, flip=flip) for flip in (False, True)]
+        if progress is not None:
+            progress(number + 1, len(samples))
+    return examples
+
+
+@torch.inference_mode()
+def _embedded(model: Sam, sample: Sample, *, flip: bool) -> DetectorExample:
+    frame, boxes, image = Frame(sample.size, model.config.image_size), sample.boxes, sample.image
+    if flip:
+        boxes = np.stack([sample.size[1] - boxes[:, 2], boxes[:, 1], sample.size[1] - boxes[:, 0], boxes[:, 3]], axis=1)
+        image = np.ascontiguousarray(image[:, ::-1])
+    embedding = model.embed(model.preprocess([image]))[0].half().cpu()
+    framed = frame.boxes_to_model(boxes).astype(np.float64)
+    return DetectorExample(lambda: embedding, framed, frame.input_size, sample.complete)
+
+
 def train_detector(
     detector: Detector,
     examples: Sequence[DetectorExample],
@@ -160,7 +193,7 @@ def train_detector(
 ) -> dict[str, float]:
     """Train `detector` in place, on the device it is on; it ends with averaged weights, in eval mode.
 
-    `progress` gets (done, total, {"step", "loss"}) after every step; `should_stop` ends the training early.
+    `progress` gets (done, total, {"step", "detector_loss"}) after every step; `should_stop` ends the training early.
 
     Returns:
         {"steps", "seconds", "loss"} (the loss smoothed over about 20 steps).
@@ -175,7 +208,7 @@ def train_detector(
     while run.fraction < 1 and not (should_stop is not None and should_stop()):
         run.step()
         if progress is not None:
-            progress(int(run.fraction * 1000), 1000, {"step": float(run.steps), "loss": run.loss})
+            progress(int(run.fraction * TICKS), TICKS, {"step": float(run.steps), "detector_loss": run.loss})
     detector.load_state_dict(run.average)
     detector.eval()
     return {"steps": float(run.steps), "seconds": run.elapsed_s, "loss": run.loss}
@@ -188,7 +221,7 @@ class _Run:
         self._detector = detector
         self._settings = settings
         self._device = detector.answer.weight.device
-        self._embeddings = [example.embedding.to(self._device) for example in examples]
+        self._embeddings = [example.embedding for example in examples]
         targets = [
             assign(
                 example.boxes,
@@ -228,7 +261,7 @@ class _Run:
         settings = self._settings
         rng = np.random.default_rng([settings.seed, self.steps])
         chosen = rng.choice(len(self._embeddings), min(settings.num_images, len(self._embeddings)), replace=False)
-        embedding = torch.stack([self._embeddings[index] for index in chosen]).float()
+        embedding = torch.stack([self._embeddings[index]().to(self._device) for index in chosen]).float()
         if settings.noise:
             noise = torch.from_numpy(rng.standard_normal(embedding.shape, dtype=np.float32)).to(self._device)
             embedding = embedding + settings.noise * embedding.std() * noise
