@@ -41,7 +41,8 @@ class DetectorConfig:
     """Sizes of a detector; what it reads is the model's.
 
     Args:
-        width: channels of its maps.
+        width: channels of its maps at the embedding's stride; half of that at the finer one, which has four times as many
+            cells.
         depth: residual blocks at the embedding's stride; one more follows at the finer one.
     """
 
@@ -49,7 +50,7 @@ class DetectorConfig:
     depth: int = 2
 
     def __post_init__(self) -> None:
-        if self.width < 1 or self.depth < 0:
+        if self.width < 2 or self.depth < 0:
             raise ValueError(
                 f"A detector needs a positive width and no negative depth, got {self.width}, {self.depth}."
             )
@@ -87,17 +88,17 @@ class Detector(nn.Module):
     def __init__(self, config: ModelConfig, sizes: DetectorConfig | None = None) -> None:
         super().__init__()
         self.sizes = sizes or DetectorConfig()
-        width = self.sizes.width
+        width, fine = self.sizes.width, self.sizes.width // 2
         self.side = config.grid * UPSCALE
         self.stride = config.patch_size / UPSCALE
         self.image_size = config.image_size
         self.norm = LayerNorm2d(config.prompt_dim)
         self.project = nn.Conv2d(config.prompt_dim, width, 1)
         self.blocks = nn.Sequential(*(_Block(width) for _ in range(self.sizes.depth)))
-        self.upscale = nn.ConvTranspose2d(width, width, UPSCALE, UPSCALE)
-        self.fine = _Block(width)
-        self.last_norm = LayerNorm2d(width)
-        self.answer = nn.Conv2d(width, 5, 1)
+        self.upscale = nn.ConvTranspose2d(width, fine, UPSCALE, UPSCALE)
+        self.fine = _Block(fine)
+        self.last_norm = LayerNorm2d(fine)
+        self.answer = nn.Conv2d(fine, 5, 1)
         self._start()
 
     def _start(self) -> None:

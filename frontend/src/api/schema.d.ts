@@ -2235,6 +2235,12 @@ export interface components {
              */
             num_masks?: number;
             /**
+             * Detector Steps
+             * @description steps of the detector's training after that; 0 leaves it as it is
+             * @default 150
+             */
+            detector_steps?: number;
+            /**
              * Seed
              * @default 0
              */
@@ -2478,6 +2484,7 @@ export interface components {
              *       "learning_rate": 0.0003,
              *       "num_images": 4,
              *       "num_masks": 6,
+             *       "detector_steps": 150,
              *       "seed": 0,
              *       "include_generated": false,
              *       "max_eval_masks": 400,
