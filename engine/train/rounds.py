@@ -119,7 +119,7 @@ def train_decoder_round(
     and then what `train_detector` tell. If `should_stop` ended the round early, the model as it is then is returned.
     Raises `TrainingError` if there is no usable mask, or an embedding was made by another encoder.
     """
-    replay = _embedded(model, SceneDataset(settings.replay_scenes)) if settings.num_replayed else []
+    replay = embedded(model, SceneDataset(settings.replay_scenes)) if settings.num_replayed else []
     batches = EmbeddingBatches(
         samples, encoder_sha256(model), model.config.image_size, replay=replay, num_replayed=settings.num_replayed
     )
@@ -146,14 +146,14 @@ def train_full_round(
     )
     num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
     run = _train_settings(settings, "full", num_masks, config.image_size)
-    embed = partial(_embedded, samples=samples)
+    embed = partial(embedded, samples=samples)
     return _round(model, batches, embed, (run, settings.detector), out_dir, progress, should_stop)
 
 
 def _round(
     model: Sam,
     batches: BatchSource,
-    embedded: Callable[[Sam], Sequence[RoundSample]],
+    images: Callable[[Sam], Sequence[RoundSample]],
     settings: tuple[TrainSettings, DetectorTraining | None],
     out_dir: Path,
     progress: Progress | None,
@@ -168,7 +168,7 @@ def _round(
         student.detector = detector
     if result.finished and how is not None:
         student.detector = detector or build_detector(model.config, seed=how.seed)
-        examples = [_detector_example(sample, model.config.image_size) for sample in embedded(student)]
+        examples = [_detector_example(sample, model.config.image_size) for sample in images(student)]
         train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
     return student.eval().requires_grad_(True)
 
@@ -209,8 +209,8 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
 
 
 @torch.inference_mode()
-def _embedded(model: Sam, samples: SampleSource) -> list[RoundSample]:
-    """Images as a decoder round takes them."""
+def embedded(model: Sam, samples: SampleSource) -> list[RoundSample]:
+    """Images as a decoder round of `model` takes them."""
     encoder = encoder_sha256(model)
     made = []
     for index in range(len(samples)):
