@@ -41,8 +41,7 @@ class DetectorConfig:
     """Sizes of a detector; what it reads is the model's.
 
     Args:
-        width: channels of its maps at the embedding's stride; at the finer one, which has four times as many cells, half
-            of that.
+        width: channels of its maps at the embedding's stride; half of that at the finer one, of four times the cells.
         depth: residual blocks at the embedding's stride; one more follows at the finer one.
     """
 

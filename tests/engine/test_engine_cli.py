@@ -21,7 +21,7 @@ def test_export_onnx(tiny_conv_model, tmp_path):
     assert properties["decoder_sha256"] == facts["decoder_sha256"]
 
 
-@pytest.mark.parametrize("command", ["generate", "train", "evaluate", "export-onnx"])
+@pytest.mark.parametrize("command", ["generate", "train", "train-detector", "evaluate", "export-onnx"])
 def test_every_command_explains_itself(command):
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0, result.output
