@@ -22,6 +22,7 @@ import torch
 from pycocotools import mask as coco_mask
 
 from engine.errors import TrainingError
+from engine.generate.upsample import one_thread
 from engine.geometry import Frame
 from engine.masks import rle as rle_ops
 from engine.model.detector import build_detector
@@ -90,7 +91,7 @@ class RoundSettings:
     interaction: InteractionSettings = field(
         default_factory=lambda: InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
     )
-    detector: DetectorTraining | None = field(default_factory=lambda: DetectorTraining(max_steps=150, minutes=1.0))
+    detector: DetectorTraining | None = field(default_factory=lambda: DetectorTraining(max_steps=200, minutes=1.0))
     checkpoint_every_s: float = 15.0
 
     def steps_for(self, num_masks: int) -> int:
@@ -169,7 +170,8 @@ def _round(
     if result.finished and how is not None:
         student.detector = detector or build_detector(model.config, seed=how.seed)
         examples = [_detector_example(sample, model.config.image_size) for sample in images(student)]
-        train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
+        with one_thread():  # seconds of work, which several threads on a busy machine spend waiting for each other
+            train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
     return student.eval().requires_grad_(True)
 
 

@@ -2237,7 +2237,7 @@ export interface components {
             /**
              * Detector Steps
              * @description steps of the detector's training after that; 0 leaves it as it is
-             * @default 150
+             * @default 200
              */
             detector_steps?: number;
             /**
@@ -2484,7 +2484,7 @@ export interface components {
              *       "learning_rate": 0.0003,
              *       "num_images": 4,
              *       "num_masks": 6,
-             *       "detector_steps": 150,
+             *       "detector_steps": 200,
              *       "seed": 0,
              *       "include_generated": false,
              *       "max_eval_masks": 400,
