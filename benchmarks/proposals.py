@@ -64,7 +64,7 @@ class Bar(NamedTuple):
 
 
 def main() -> None:
-    parser = options(__doc__, repeats=3, reference=False)
+    parser = options(__doc__, repeats=1, reference=False)
     parser.add_argument("--data", type=Path, required=True, help="COCO folder: instances.json and images/")
     parser.add_argument("--model", default="default", help="model name or path")
     parser.add_argument("--images", type=int, default=16, help="images of the round; 0 for no round")

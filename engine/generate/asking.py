@@ -1,6 +1,6 @@
-"""How a decoder is asked about many points: which of them are worth an exact answer, and in how many threads.
+"""How a decoder is asked about many prompts: which of them are worth an exact answer, and in how many threads.
 
-Where the device is faster in bfloat16, points are screened in it first: those whose predicted IoU stays well below the
+Where the device is faster in bfloat16, prompts are screened in it first: those whose predicted IoU stays well below the
 bar are done with, the others are answered again in float32. So the masks are those of float32 alone, as long as
 bfloat16 is not further off than `SCREEN_MARGIN`.
 
@@ -40,12 +40,15 @@ def batch_size(model: Sam) -> int:
 
 
 class Screen:
-    """Tells, in a lower precision, which points of an image are worth an exact answer, as long as that saves work."""
+    """Tells, in a lower precision, which prompts about an image are worth an exact answer, as long as that saves work:
+    those of which one of the answers `used` nears the bar.
+    """
 
-    def __init__(self, features: ImageFeatures, bar: float) -> None:
+    def __init__(self, features: ImageFeatures, bar: float, used: slice) -> None:
         dtype = fast_dtype(features.cells.device)
         self._features = None if dtype == features.cells.dtype else features.to(dtype)
         self._bar = bar - SCREEN_MARGIN
+        self._used = used
         self._seen = self._passed = 0
 
     def promising(self, decoder: MaskDecoder, sparse: torch.Tensor) -> BoolArray:
@@ -54,7 +57,7 @@ class Screen:
         if self._features is None or self._passed > SCREEN_PAYS_BELOW * max(self._seen, BATCH_ON_GPU):
             return np.ones(count, dtype=np.bool_)
         with torch.inference_mode():
-            hopeless = (decoder.answer(self._features, sparse).iou[:, 1:] <= self._bar).all(dim=1)
+            hopeless = (decoder.answer(self._features, sparse).iou[:, self._used] <= self._bar).all(dim=1)
         passed: BoolArray = ~hopeless.cpu().numpy()
         self._seen += count
         self._passed += int(np.count_nonzero(passed))

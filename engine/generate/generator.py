@@ -76,6 +76,8 @@ class MaskGenerator:
                 f"The model {model.config.name!r} has no detector. Train one (maskloom train-detector, or a round), or "
                 "use settings with source 'grid'."
             )
+        # One point is ambiguous: the three candidates answer it. A box is not: the single mask does.
+        self._used = slice(0, 1) if self.settings.source == "detector" else slice(1, None)
 
     def generate(
         self, image: npt.NDArray[np.uint8], progress: Progress | None = None, *, name: str = "the image"
@@ -136,7 +138,7 @@ class MaskGenerator:
         upsampler = Upsampler(frame, settings.logit_offset)
         with torch.inference_mode():
             features = self.model.prepare(embedding)
-        screen = Screen(features, settings.pred_iou_thresh)
+        screen = Screen(features, settings.pred_iou_thresh, self._used)
 
         def look(batch: Prompts) -> BoolArray:
             return screen.promising(self.model.mask_decoder, self._tokens(batch, frame))
@@ -150,7 +152,7 @@ class MaskGenerator:
         if settings.source == "detector":
             boxes = self._boxes(embedding, frame)
             counter.add((settings.max_boxes or 0) - len(boxes))
-            found, _ = self._ask(boxes, None, work, counter)
+            found, _ = self._ask(boxes, look, work, counter)
         else:
             found = self._ask_grid(crop, look, work, counter)
         return suppress(found, np.array([candidate.predicted_iou for candidate in found]), settings.box_nms_thresh)
@@ -179,24 +181,21 @@ class MaskGenerator:
         found += self._ask(points[second], look, work, counter)[0]
         return found
 
-    def _ask(
-        self, prompts: Prompts, look: Look | None, work: Work, counter: _Counter
-    ) -> tuple[list[Candidate], BoolArray]:
+    def _ask(self, prompts: Prompts, look: Look, work: Work, counter: _Counter) -> tuple[list[Candidate], BoolArray]:
         """The masks of prompts, and which of the prompts (N,) had an answer at the bar or nearly so.
 
-        `look` tells which of a batch are promising (without it all are), `work` does to those what this does to all.
+        `look` tells which of a batch are promising, `work` does to those what this does to all.
         """
         device = self.model.device
         step = self.settings.points_per_batch or batch_size(self.model)
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
         count = -(-len(prompts) // step)
-        promising = np.ones(len(prompts), dtype=np.bool_)
-        if look is not None:
-            # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
-            with closing(side_by_side(look, [prompts[start::count] for start in range(count)], device)) as looks:
-                for start, passed in enumerate(looks):
-                    promising[start::count] = passed
-                    counter.add(int(np.count_nonzero(~passed)))
+        promising = np.empty(len(prompts), dtype=np.bool_)
+        # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
+        with closing(side_by_side(look, [prompts[start::count] for start in range(count)], device)) as looks:
+            for start, passed in enumerate(looks):
+                promising[start::count] = passed
+                counter.add(int(np.count_nonzero(~passed)))
         chosen = np.flatnonzero(promising)
         batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
         found: list[Candidate] = []
@@ -230,10 +229,8 @@ class MaskGenerator:
         """
         with torch.inference_mode():
             answers = self.model.mask_decoder.answer(features, sparse)
-            keep = answers.iou > self.settings.pred_iou_thresh
-            # One point is ambiguous: the three candidates answer it. A box is not: the single mask does.
-            unused = slice(1, None) if self.settings.source == "detector" else slice(0, 1)
-            keep[:, unused] = False
+            keep = torch.zeros_like(answers.iou, dtype=torch.bool)
+            keep[:, self._used] = answers.iou[:, self._used] > self.settings.pred_iou_thresh
             promising = keep.any(dim=1).nonzero()[:, 0]
             at_once = DRAWN_ON_CPU if promising.device.type == "cpu" else BATCH_ON_GPU
             low_res = torch.cat(
@@ -249,7 +246,7 @@ class MaskGenerator:
                     "or the device's precision is too low: load the model again, or run on the CPU."
                 )
             index = keep.nonzero()[:, 0]
-            hits = (answers.iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN).any(dim=1)
+            hits = (answers.iou[:, self._used] > self.settings.pred_iou_thresh - HIT_MARGIN).any(dim=1)
             return (
                 low_res.float().cpu().numpy(),
                 answers.iou[keep].float().cpu().numpy(),

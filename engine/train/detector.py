@@ -64,7 +64,7 @@ class DetectorTraining:
     max_steps: int | None = None
     minutes: float | None = None
     num_images: int = 4
-    learning_rate: float = 4e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.05
     warmup_steps: int = 20
     final_lr: float = 0.02
