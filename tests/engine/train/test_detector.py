@@ -112,13 +112,13 @@ def found(detector, examples: list[DetectorExample]) -> float:
 
 def test_it_learns_to_find_the_boxes(model: Sam, scenes: list[Sample]) -> None:
     examples = embedded_examples(model, scenes[:2])
-    small = DetectorConfig(width=32, depth=1)
+    small = DetectorConfig(width=64, depth=1)
     detector = build_detector(model.config, small)
     losses: list[float] = []
     train_detector(
         detector,
         examples,
-        DetectorTraining(max_steps=100, noise=0.0, learning_rate=5e-3),
+        DetectorTraining(max_steps=120, noise=0.0, learning_rate=8e-3),
         lambda _done, _total, figures: losses.append(figures["detector_loss"]),
     )
     assert losses[-1] < 0.6 * losses[0]
