@@ -14,9 +14,10 @@ from pathlib import Path
 
 from benchmarks.measure import RESULTS
 
-NAMES = ("encoder", "decoder", "generate", "browser", "first_click", "embedding", "export", "train")
+NAMES = ("encoder", "decoder", "generate", "browser", "first_click", "embedding", "export", "train", "proposals")
 COMPARED = ("encoder", "decoder", "generate", "browser")
-ON_A_DEVICE = ("encoder", "decoder", "generate", "embedding", "train")
+ON_A_DEVICE = ("encoder", "decoder", "generate", "embedding", "train", "proposals")
+WITH_DATA = ("embedding", "proposals")
 
 
 def main() -> None:
@@ -24,7 +25,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--reference", type=Path, help="a checkout of facebookresearch/segment-anything")
     parser.add_argument("--reference-onnx", type=Path, help="a released decoder graph, for `browser`")
-    parser.add_argument("--data", type=Path, help="COCO folder (instances.json, images/), for `embedding`")
+    parser.add_argument(
+        "--data", type=Path, help="COCO folder (instances.json, images/), for `embedding` and `proposals`"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto")
     parser.add_argument("--compile", action="store_true", help="for `encoder`: also measure it compiled")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON files")
@@ -33,13 +36,13 @@ def main() -> None:
         print("Without --reference PATH (a checkout of facebookresearch/segment-anything) only our side is measured.")
     failed = []
     for name in args.only:
-        if name == "embedding" and args.data is None:
-            print("embedding is left out: it needs --data FOLDER, photographs with true masks.")
+        if name in WITH_DATA and args.data is None:
+            print(f"{name} is left out: it needs --data FOLDER, images with true masks.")
             continue
         command = [sys.executable, "-m", f"benchmarks.{name}", "--out", str(args.out)]
         command += ["--reference", str(args.reference)] if args.reference and name in COMPARED else []
         command += ["--reference-onnx", str(args.reference_onnx)] if args.reference_onnx and name == "browser" else []
-        command += ["--data", str(args.data)] if name == "embedding" else []
+        command += ["--data", str(args.data)] if name in WITH_DATA else []
         command += ["--device", args.device] if name in ON_A_DEVICE else []
         command += ["--compile"] if args.compile and name == "encoder" else []
         if subprocess.run(command, check=False).returncode:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from engine.commands.calibrate import calibrate
+from engine.commands.detector import train_detector
 from engine.commands.evaluate import evaluate
 from engine.commands.generate import generate
 from engine.commands.pretrain import pretrain
@@ -17,7 +18,17 @@ from engine.commands.regions import regions
 from engine.commands.train import train
 from engine.console import fail_clearly, print_json, stdout
 
-__all__ = ["app", "calibrate", "evaluate", "export_onnx", "generate", "pretrain", "regions", "train"]
+__all__ = [
+    "app",
+    "calibrate",
+    "evaluate",
+    "export_onnx",
+    "generate",
+    "pretrain",
+    "regions",
+    "train",
+    "train_detector",
+]
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Maskloom's engine: segment, train, evaluate, export."
@@ -53,6 +64,7 @@ def export_onnx(
 app.command("generate")(generate)
 app.command("pretrain")(pretrain)
 app.command("train")(train)
+app.command("train-detector")(train_detector)
 app.command("evaluate")(evaluate)
 app.command("calibrate")(calibrate)
 app.command("regions")(regions)

@@ -37,5 +37,9 @@ maskloom train --from-scratch --model maskloom-s --trunk "$lite" --frozen-layers
 # shellcheck disable=SC2086
 maskloom train --model "$first" --frozen-layers 4 --layer-decay 0.8 --no-bf16 --learning-rate 6e-4 $samples \
     --small-until 0.72 --shards 2 --minutes $((minutes * 62 / 94)) --seed 1 --out "$out/second" --resume
-maskloom evaluate --model "$out/second/maskloom-s.safetensors" --data "$data/coco/val" --grabcut
-echo "To ship it: cp $out/second/maskloom-s.safetensors engine/model/weights/"
+# At last the detector, on embeddings that do not change any more. Not on coco-single: one object an image teaches it to
+# find one.
+maskloom train-detector --model "$out/second/maskloom-s.safetensors" --data "$data/coco/train" --scenes 400 \
+    --minutes $((minutes * 20 / 94)) --out "$out/maskloom-s.safetensors"
+maskloom evaluate --model "$out/maskloom-s.safetensors" --data "$data/coco/val" --grabcut
+echo "To ship it: cp $out/maskloom-s.safetensors engine/model/weights/"

@@ -21,6 +21,9 @@ class RoundOptions(BaseModel):
     learning_rate: float = Field(default=3e-4, gt=0, le=1e-2)
     num_images: int = Field(default=4, ge=1, le=64, description="images per step")
     num_masks: int = Field(default=6, ge=1, le=64, description="masks per image and step")
+    detector_steps: int = Field(
+        default=200, ge=0, le=100_000, description="steps of the detector's training after that; 0 leaves it as it is"
+    )
     seed: int = Field(default=0, ge=0, lt=2**31)
     include_generated: bool = Field(
         default=False, description="also train on masks that nobody has looked at (stage 3)"

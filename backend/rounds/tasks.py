@@ -34,19 +34,21 @@ from backend.rounds.schemas import RoundOptions
 from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256
 from engine.evaluate.clicks import ClickReport, EmbeddedSample, evaluate
 from engine.masks import rle as rles
-from engine.model.checkpoint import load_model, save_model
+from engine.model.checkpoint import load_model, model_metadata, save_model
 from engine.model.sam import Sam
 from engine.predict import embedding as embedding_files
 from engine.train.data import Sample
+from engine.train.detector import DetectorTraining
 from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
 
 logger = logging.getLogger(__name__)
 
 # How far the bar is at the end of each step, of 100.
-SNAPSHOT_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 70, 80, 90, 99
+SNAPSHOT_DONE, DECODER_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 65, 70, 80, 90, 99
 WHOLE = 100
 CHECKPOINT_EVERY_S = 15.0
 GATE_NOC = (0.85,)
+DETECTOR_MINUTES = 1.0
 
 
 @periodic("rounds.schedule", every_s=60.0)
@@ -87,6 +89,7 @@ class _RoundRun:
         self.options = RoundOptions.model_validate(row.settings)
         self.child_path = ctx.workdir / "child.safetensors"
         self.training_dir = ctx.workdir / "training"
+        self.detector: dict[str, float] | None = None
 
     # -- snapshot --
 
@@ -131,7 +134,8 @@ class _RoundRun:
         model = self._parent_model()
         child = self._train_decoder(model) if self.row.mode == RoundMode.decoder else self._train_full(model)
         self.ctx.check()
-        save_model(child, self.child_path, self._lineage(), dtype="float16")
+        lineage = {**self._lineage(), **({"detector": self.detector} if self.detector else {})}
+        save_model(child, self.child_path, lineage, dtype="float16")
         # Whatever an earlier attempt measured was another child: its scratch folder is gone.
         with self.ctx.transaction() as session:
             self.row = service.step(session, self.row.id, RoundState.training, after=None)
@@ -156,7 +160,11 @@ class _RoundRun:
     def _settings(self) -> RoundSettings:
         names = ("seed", "max_steps", "epochs", "minutes", "learning_rate", "num_images", "num_masks")
         chosen = {name: getattr(self.options, name) for name in names}
-        return RoundSettings(**chosen, checkpoint_every_s=CHECKPOINT_EVERY_S)
+        steps = self.options.detector_steps
+        detector = (
+            DetectorTraining(seed=self.options.seed, max_steps=steps, minutes=DETECTOR_MINUTES) if steps else None
+        )
+        return RoundSettings(**chosen, detector=detector, checkpoint_every_s=CHECKPOINT_EVERY_S)
 
     def _parent_model(self) -> Sam:
         """The parent's weights on the CPU, where a small decoder is trained and measured the same every time."""
@@ -164,7 +172,12 @@ class _RoundRun:
         return model if model.device.type == "cpu" else copy.deepcopy(model).cpu()
 
     def _training_progress(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        share = (TRAINING_DONE - SNAPSHOT_DONE) * done // max(1, total)
+        if "detector_loss" in figures:
+            self.detector = {"steps": figures["step"], "loss": figures["detector_loss"]}
+            share = (TRAINING_DONE - DECODER_DONE) * done // max(1, total)
+            self.ctx.progress(DECODER_DONE + share, WHOLE, f"Training the detector: step {figures['step']:.0f}")
+            return
+        share = (DECODER_DONE - SNAPSHOT_DONE) * done // max(1, total)
         text = f"Training: step {figures['step']:.0f}, IoU {figures['first_iou']:.2f} after one prompt"
         self.ctx.progress(SNAPSHOT_DONE + share, WHOLE, f"{text} and {figures['last_iou']:.2f} after several")
 
@@ -236,7 +249,12 @@ class _RoundRun:
                 return model_id
             name = f"{datasets.get_dataset(session, self.row.dataset_id).name}, round {self.row.number}"
         self.ctx.progress(CHILD_DONE, WHOLE, "Packaging the new model")
-        lineage = {**self._lineage(), "before": _without_images(self.row.before), "gate": gate.to_dict()}
+        lineage = {
+            **model_metadata(self.child_path)["metadata"],
+            **self._lineage(),
+            "before": _without_images(self.row.before),
+            "gate": gate.to_dict(),
+        }
         files = package_model(load_model(self.child_path), self.ctx.workdir / "model", lineage)
         self.ctx.check()
         metrics = _without_images(self.row.after)

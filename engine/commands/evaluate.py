@@ -19,6 +19,7 @@ LABELS = {
     "box_miou": "mIoU from a box",
     "noc85": "clicks to IoU 0.85 (at most 20)",
     "noc90": "clicks to IoU 0.90 (at most 20)",
+    "detector_recall": "masks whose box the detector finds among its 100 best",
     "grabcut_box_miou": "mIoU of cv2.grabCut from the same box",
 }
 AFTER_CLICKS = {"miou": "mIoU", "calibration_error": "calibration error of the predicted IoU"}

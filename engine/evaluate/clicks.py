@@ -3,7 +3,8 @@
 The first click is the most interior pixel of the mask, every next one the most interior pixel of the larger error
 region; at the first click the model's best-ranked candidate of three counts, afterwards the single-mask answer with the
 mask fed back, and a lone box is answered by the single mask too: exactly as the page uses the model. Figures are means
-over masks. Clicks are whole pixels of the image frame. Knows nothing of where samples come from.
+over masks. Clicks are whole pixels of the image frame. Of a model with a detector, also whether that finds the masks'
+boxes. Knows nothing of where samples come from.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.errors import TrainingError
 from engine.geometry import MASK_LOGIT_THRESH, Frame, upsample_low_res
+from engine.masks import boxes as box_ops
 from engine.masks.clicks import next_click
 from engine.masks.metrics import iou
 
@@ -35,6 +37,7 @@ NOC_IOUS = (0.85, 0.9)
 NOC_CAP = 20
 PROMPTS_PER_CALL = 32
 CALIBRATION_BINS = 10
+DETECTED_IOU, DETECTED_AMONG = 0.5, 100  # a box is found if one of the detector's best overlaps it that much
 
 
 class EvaluationSample(Protocol):
@@ -72,6 +75,7 @@ class ImageFigures:
     num_clicks: dict[float, list[int]] = field(default_factory=dict)
     baseline_iou: list[float] = field(default_factory=list)
     predicted_after: dict[int, list[float]] = field(default_factory=dict)
+    detected: list[bool] = field(default_factory=list)
 
 
 @dataclass
@@ -104,6 +108,11 @@ class ClickReport:
         """mIoU of grabCut from the same boxes, if it was measured."""
         return _mean_or_none([value for image in self.images for value in image.baseline_iou])
 
+    @property
+    def detector_recall(self) -> float | None:
+        """The part of the masks whose box the detector finds among its 100 best, if the model has one."""
+        return _mean_or_none([float(found) for image in self.images for found in image.detected])
+
     def calibration_error(self, clicks: int) -> float:
         """Expected calibration error of the predicted IoU after this many clicks; generation lives on that after 1."""
         predicted = [value for image in self.images for value in image.predicted_after[clicks]]
@@ -111,11 +120,11 @@ class ClickReport:
         return expected_calibration_error(np.array(predicted), np.array(true))
 
     def figures(self) -> dict[str, float]:
-        """The means that were measured: miou_1, ..., box_miou, noc85, ..., grabcut_box_miou, calibration_error_1."""
+        """The means that were measured: miou_1, ..., box_miou, noc85, ..., detector_recall, calibration_error_1."""
         values: dict[str, float | None] = {f"miou_{k}": self.miou(k) for k in self.clicks}
         levels = self.images[0].num_clicks if self.images else ()
         values |= {"box_miou": self.box_miou, **{f"noc{level * 100:.0f}": self.noc(level) for level in levels}}
-        values["grabcut_box_miou"] = self.baseline_miou
+        values |= {"grabcut_box_miou": self.baseline_miou, "detector_recall": self.detector_recall}
         values |= {f"calibration_error_{k}": self.calibration_error(k) for k in self.clicks}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -133,6 +142,7 @@ class ClickReport:
                     "box_iou": image.box_iou,
                     **{f"num_clicks_{level * 100:.0f}": values for level, values in image.num_clicks.items()},
                     "grabcut_box_iou": image.baseline_iou,
+                    "detected": image.detected,
                 }
                 for image in self.images
             ],
@@ -214,6 +224,10 @@ def _evaluate_image(
     figures.predicted_after = {k: [0.0] * len(truth) for k in clicks}
     if box:
         figures.box_iou = _box_ious(answers, truth)
+    if model.detector is not None:
+        found = model.detector.detect(embedding, frame.input_size, max_boxes=DETECTED_AMONG).boxes
+        wanted = frame.boxes_to_model([(*_box(mask)[:2], *(side + 1 for side in _box(mask)[2:])) for mask in truth])
+        figures.detected = [bool((row >= DETECTED_IOU).any()) for row in box_ops.pairwise_iou(wanted, found)]
     if grabcut and not isinstance(sample, EmbeddedSample):
         from engine.evaluate.grabcut import grabcut_from_box
 

@@ -1,6 +1,6 @@
-"""How a decoder is asked about many points: which of them are worth an exact answer, and in how many threads.
+"""How a decoder is asked about many prompts: which of them are worth an exact answer, and in how many threads.
 
-Where the device is faster in bfloat16, points are screened in it first: those whose predicted IoU stays well below the
+Where the device is faster in bfloat16, prompts are screened in it first: those whose predicted IoU stays well below the
 bar are done with, the others are answered again in float32. So the masks are those of float32 alone, as long as
 bfloat16 is not further off than `SCREEN_MARGIN`.
 
@@ -29,7 +29,7 @@ CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the
 SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
 SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
 
-Points = npt.NDArray[np.float64]
+Prompts = npt.NDArray[np.float64]  # points (N, 2) or boxes (N, 4)
 BoolArray = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
@@ -42,12 +42,15 @@ def batch_size(model: Sam) -> int:
 
 
 class Screen:
-    """Tells, in a lower precision, which points of an image are worth an exact answer, as long as that saves work."""
+    """Tells, in a lower precision, which prompts about an image are worth an exact answer, as long as that saves work:
+    those of which one of the answers `used` nears the bar.
+    """
 
-    def __init__(self, features: ImageFeatures, bar: float) -> None:
+    def __init__(self, features: ImageFeatures, bar: float, used: slice) -> None:
         dtype = fast_dtype(features.cells.device)
         self._features = None if dtype == features.cells.dtype else features.to(dtype)
         self._bar = bar - SCREEN_MARGIN
+        self._used = used
         self._seen = self._passed = 0
 
     def promising(self, decoder: MaskDecoder, sparse: torch.Tensor) -> BoolArray:
@@ -56,7 +59,7 @@ class Screen:
         if self._features is None or self._passed > SCREEN_PAYS_BELOW * max(self._seen, BATCH_ON_GPU):
             return np.ones(count, dtype=np.bool_)
         with torch.inference_mode():
-            hopeless = (decoder.answer(self._features, sparse).iou[:, 1:] <= self._bar).all(dim=1)
+            hopeless = (decoder.answer(self._features, sparse).iou[:, self._used] <= self._bar).all(dim=1)
         passed: BoolArray = ~hopeless.cpu().numpy()
         self._seen += count
         self._passed += int(np.count_nonzero(passed))
@@ -64,7 +67,7 @@ class Screen:
 
 
 def side_by_side(
-    work: Callable[[Points], T], batches: Sequence[Points], device: torch.device
+    work: Callable[[Prompts], T], batches: Sequence[Prompts], device: torch.device
 ) -> Generator[T, None, None]:
     """What `work` makes of each batch, in order; on a CPU by as many threads as torch would use."""
     threads = min(torch.get_num_threads() if device.type == "cpu" else WORKERS_ON_GPU, len(batches))

@@ -1,4 +1,7 @@
-"""The automatic mask generator: grid points in, records of the surviving masks out (SAM paper, section B).
+"""The automatic mask generator: prompts in, records of the surviving masks out (SAM paper, section B).
+
+Prompts are the points of a grid, each answered with three candidates, or the boxes that the model's detector finds on
+the embedding, each answered with one mask. From there on all is the same.
 
 Memory stays flat however many points there are: of each batch of answers, only those whose predicted IoU passes leave
 the model; only those whose stability can pass are upsampled, one at a time and only where the mask is; each survivor
@@ -19,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from engine.errors import EngineError, ImageError
-from engine.generate.asking import BATCH_ON_GPU, BoolArray, Points, Screen, batch_size, side_by_side
+from engine.generate.asking import BATCH_ON_GPU, BoolArray, Prompts, Screen, batch_size, side_by_side
 from engine.generate.candidate import Candidate, MaskRecord, Sketch, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
 from engine.generate.grid import beside, every_second, point_grid
@@ -35,11 +38,13 @@ DRAWN_ON_CPU = 8  # prompts whose masks are drawn at once: drawing takes most of
 HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking; the screen lets all such points pass
 
 Progress = Callable[[int, int], None]
+Look = Callable[[Prompts], BoolArray]
+Work = Callable[[Prompts], tuple[Sequence[Candidate | Sketch], BoolArray]]
 
 
 @dataclass
 class _Counter:
-    """Reports points done, those left out among them, out of all points of all crops."""
+    """Reports prompts done, those left out among them, out of all prompts of all crops."""
 
     total: int
     report: Progress | None
@@ -66,13 +71,20 @@ class MaskGenerator:
         self.settings = settings or GeneratorSettings.for_model(model.config)
         if model.training:
             raise EngineError("The model is in training mode, where its answers vary. Call model.eval() first.")
+        if self.settings.source == "detector" and model.detector is None:
+            raise EngineError(
+                f"The model {model.config.name!r} has no detector. Train one (maskloom train-detector, or a round), or "
+                "use settings with source 'grid'."
+            )
+        # One point is ambiguous: the three candidates answer it. A box is not: the single mask does.
+        self._used = slice(0, 1) if self.settings.source == "detector" else slice(1, None)
 
     def generate(
         self, image: npt.NDArray[np.uint8], progress: Progress | None = None, *, name: str = "the image"
     ) -> list[MaskRecord]:
         """All masks of an image, uint8 RGB (h, w, 3).
 
-        `progress(points_done, points_total)` is called after each batch. ImageError for what is not an image,
+        `progress(prompts_done, prompts_total)` is called after each batch. ImageError for what is not an image,
         EngineError naming the image (`name`) when the model's answers are not finite numbers.
         """
         image = check_rgb(image)
@@ -83,7 +95,7 @@ class MaskGenerator:
             raise ImageError(
                 f"{name} is too small ({size[1]} x {size[0]}) for {settings.crop_n_layers} crop layers. Use fewer."
             )
-        counter = _Counter(sum(settings.points_in_layer(crop.layer) ** 2 for crop in crops), progress)
+        counter = _Counter(sum(self._prompts_in(crop) for crop in crops), progress)
         found: list[Candidate] = []
         for crop in crops:
             x0, y0, x1, y1 = crop.box
@@ -108,9 +120,14 @@ class MaskGenerator:
             raise EngineError("Crops need the image's pixels. Use generate(image), or settings with crop_n_layers=0.")
         values = self.model.check_embedding(embedding, name)
         height, width = original_size
-        counter = _Counter(self.settings.points_per_side**2, progress)
-        found = self._in_crop(values, Crop((0, 0, width, height), 0), original_size, counter, name)
+        crop = Crop((0, 0, width, height), 0)
+        counter = _Counter(self._prompts_in(crop), progress)
+        found = self._in_crop(values, crop, original_size, counter, name)
         return [candidate.record() for candidate in self._finish(found, crops=False)]
+
+    def _prompts_in(self, crop: Crop) -> int:
+        """How many prompts a crop gets, at most."""
+        return self.settings.max_boxes or self.settings.points_in_layer(crop.layer) ** 2
 
     def _in_crop(
         self, embedding: torch.Tensor, crop: Crop, size: tuple[int, int], counter: _Counter, name: str
@@ -121,17 +138,40 @@ class MaskGenerator:
         pixels = PixelFilter(settings, frame, crop, size, self.model.device)
         with torch.inference_mode():
             features = self.model.prepare(embedding)
-        screen = Screen(features, settings.pred_iou_thresh)
+        screen = Screen(features, settings.pred_iou_thresh, self._used)
 
-        def look(batch: Points) -> BoolArray:
-            return screen.promising(self.model.mask_decoder, self._point_tokens(frame.points_to_model(batch)))
+        def look(batch: Prompts) -> BoolArray:
+            return screen.promising(self.model.mask_decoder, self._tokens(batch, frame))
 
-        def work(batch: Points) -> tuple[Sequence[Candidate | Sketch], BoolArray]:
-            sparse = self._point_tokens(frame.points_to_model(batch))
-            low_res, iou, index, hits = self._answers(features, sparse, name)
-            return pixels.survivors(low_res, iou, batch[index]), hits
+        def work(batch: Prompts) -> tuple[Sequence[Candidate | Sketch], BoolArray]:
+            low_res, iou, index, hits = self._answers(features, self._tokens(batch, frame), name)
+            points = batch.reshape(len(batch), -1, 2).mean(axis=1)
+            return pixels.survivors(low_res, iou, points[index]), hits
 
-        side = settings.points_in_layer(crop.layer)
+        if settings.source == "detector":
+            boxes = self._boxes(embedding, frame)
+            counter.add((settings.max_boxes or 0) - len(boxes))
+            found, _ = self._ask(boxes, look, work, counter)
+        else:
+            found = self._ask_grid(crop, look, work, counter)
+        scores = np.array([candidate.predicted_iou for candidate in found])
+        return pixels.written(suppress(found, scores, settings.box_nms_thresh))
+
+    def _boxes(self, embedding: torch.Tensor, frame: Frame) -> Prompts:
+        """(N, 4) the detector's boxes in the crop's own frame, best first."""
+        settings, detector = self.settings, self.model.detector
+        assert detector is not None, "checked when the generator was made"
+        found = detector.detect(
+            embedding,
+            frame.input_size,
+            max_boxes=settings.max_boxes or 0,
+            quality_thresh=settings.box_quality_thresh or 0,
+            nms_thresh=settings.box_nms_thresh,
+        )
+        return frame.boxes_to_image(found.boxes).astype(np.float64)
+
+    def _ask_grid(self, crop: Crop, look: Look, work: Work, counter: _Counter) -> list[Candidate | Sketch]:
+        settings, side = self.settings, self.settings.points_in_layer(crop.layer)
         points = (point_grid(side) * (crop.size[1], crop.size[0])).reshape(side, side, 2)
         first = every_second(side) if settings.coarse_first else np.ones((side, side), dtype=np.bool_)
         hits = np.zeros((side, side), dtype=np.bool_)
@@ -139,49 +179,48 @@ class MaskGenerator:
         second = beside(hits) & ~first
         counter.add(int(np.count_nonzero(~first & ~second)))
         found += self._ask(points[second], look, work, counter)[0]
-        scores = np.array([candidate.predicted_iou for candidate in found])
-        return pixels.written(suppress(found, scores, settings.box_nms_thresh))
+        return found
 
     def _ask(
-        self,
-        points: Points,
-        look: Callable[[Points], BoolArray],
-        work: Callable[[Points], tuple[Sequence[Candidate | Sketch], BoolArray]],
-        counter: _Counter,
+        self, prompts: Prompts, look: Look, work: Work, counter: _Counter
     ) -> tuple[list[Candidate | Sketch], BoolArray]:
-        """The masks of points (N, 2), and which of the points (N,) had an answer at the bar or nearly so.
+        """The masks of prompts, and which of the prompts (N,) had an answer at the bar or nearly so.
 
-        `look` tells which points of a batch are promising, `work` does to those what this does to all.
+        `look` tells which of a batch are promising, `work` does to those what this does to all.
         """
         device = self.model.device
         step = self.settings.points_per_batch or batch_size(self.model)
         # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
-        count = -(-len(points) // step)
-        promising = np.empty(len(points), dtype=np.bool_)
+        count = -(-len(prompts) // step)
+        promising = np.empty(len(prompts), dtype=np.bool_)
         # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
-        with closing(side_by_side(look, [points[start::count] for start in range(count)], device)) as looks:
+        with closing(side_by_side(look, [prompts[start::count] for start in range(count)], device)) as looks:
             for start, passed in enumerate(looks):
                 promising[start::count] = passed
                 counter.add(int(np.count_nonzero(~passed)))
         chosen = np.flatnonzero(promising)
         batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
         found: list[Candidate | Sketch] = []
-        hits = np.zeros(len(points), dtype=np.bool_)
-        with closing(side_by_side(work, [points[batch] for batch in batches], device)) as results:
+        hits = np.zeros(len(prompts), dtype=np.bool_)
+        with closing(side_by_side(work, [prompts[batch] for batch in batches], device)) as results:
             for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
                 found += survivors
                 hits[batch] = hits_of_batch
                 counter.add(len(batch))
         return found, hits
 
-    def _point_tokens(self, points: npt.NDArray[np.float32]) -> torch.Tensor:
-        """One foreground click each: points (N, 2) of the model frame -> prompt tokens (N, 2, C)."""
+    def _tokens(self, prompts: Prompts, frame: Frame) -> torch.Tensor:
+        """Boxes (N, 4), or one foreground click each, (N, 2), in the crop's frame -> prompt tokens (N, 2, C)."""
+        device, encoder = self.model.device, self.model.prompt_encoder
         with torch.inference_mode():
             # Not to wait here: a copy that waits would wait for everything the device still has to do.
-            coordinates = torch.from_numpy(points).to(self.model.device, non_blocking=True)[:, None]
-            labels = torch.ones(len(points), 1, device=self.model.device)
-            sparse = self.model.prompt_encoder.sparse_tokens(coordinates, labels, None)
-        assert sparse is not None, "there are points"
+            if prompts.shape[1] == 4:
+                corners = torch.from_numpy(frame.boxes_to_model(prompts)).to(device, non_blocking=True)
+                sparse = encoder.sparse_tokens(None, None, corners)
+            else:
+                points = torch.from_numpy(frame.points_to_model(prompts)).to(device, non_blocking=True)[:, None]
+                sparse = encoder.sparse_tokens(points, torch.ones(len(prompts), 1, device=device), None)
+        assert sparse is not None, "there are prompts"
         return sparse
 
     def _answers(
@@ -189,7 +228,7 @@ class MaskGenerator:
     ) -> tuple[torch.Tensor, npt.NDArray[np.float32], npt.NDArray[np.int64], BoolArray]:
         """Answer N prompts (N, T, C), one by one.
 
-        Returns the candidates whose predicted IoU passes: low_res logits (K, S/4, S/4) on the model's device, IoU (K,),
+        Returns the masks whose predicted IoU passes: low_res logits (K, S/4, S/4) on the model's device, IoU (K,),
         index of prompt (K,); and which of the prompts (N,) have one that passes or nearly does.
         """
         device = sparse.device
@@ -197,8 +236,8 @@ class MaskGenerator:
             answers = self.model.mask_decoder.answer(features, sparse)
             # One copy, from which all that follows is laid out here: each look at the device waits for it.
             iou: npt.NDArray[np.float32] = answers.iou.float().cpu().numpy()
-            keep: BoolArray = iou > self.settings.pred_iou_thresh
-            keep[:, 0] = False  # one point is ambiguous: the three candidates answer it
+            keep = np.zeros(iou.shape, dtype=np.bool_)
+            keep[:, self._used] = iou[:, self._used] > self.settings.pred_iou_thresh
             index, column = np.nonzero(keep)
             promising, place = np.unique(index, return_inverse=True)
             at_once = DRAWN_ON_CPU if device.type == "cpu" else BATCH_ON_GPU
@@ -215,7 +254,7 @@ class MaskGenerator:
                     f"The model's answers for {name} are not finite numbers. Its weights or the embedding are damaged, "
                     "or the device's precision is too low: load the model again, or run on the CPU."
                 )
-        hits: BoolArray = np.any(iou[:, 1:] > self.settings.pred_iou_thresh - HIT_MARGIN, axis=1)
+        hits: BoolArray = np.any(iou[:, self._used] > self.settings.pred_iou_thresh - HIT_MARGIN, axis=1)
         return low_res, iou[keep], index.astype(np.int64), hits
 
     def _finish(self, found: list[Candidate], crops: bool) -> list[Candidate]:

@@ -2,7 +2,8 @@
 
 Ours is a safetensors file whose header says what it is (all values are strings):
 `format` ("maskloom-model-1"), `config` (JSON of `ModelConfig`), `metadata` (JSON of the caller's own facts: lineage,
-figures), `dtype` and `encoder_sha256`, `decoder_sha256`. Tensors carry the state-dict keys; floating point weights are
+figures), `dtype` and `encoder_sha256`, `decoder_sha256`, and where the model has a detector `detector` (JSON of
+`DetectorConfig`). Tensors carry the state-dict keys; floating point weights are
 stored as float16 or float32 and are always float32 once loaded.
 
 Nothing here executes code from a file: pickles are read with `weights_only=True`.
@@ -25,6 +26,7 @@ from safetensors.torch import save_file
 from engine.errors import CheckpointError
 from engine.model.config import PRESETS, ModelConfig
 from engine.model.conv_encoder import ConvEncoder
+from engine.model.detector import Detector, DetectorConfig
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from engine.model.sam import Sam
 
@@ -55,11 +57,11 @@ def load_model(path: str | os.PathLike[str], device: str | torch.device = "cpu")
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint at {path}; check the path.")
     if path.suffix == ".safetensors":
-        config, state = _read_safetensors(path)
+        config, detector, state = _read_safetensors(path)
     else:
         state = _read_pickle(path)
-        config = _official_config(state, path)
-    return _build(config, state, path).to(device)
+        config, detector = _official_config(state, path), None
+    return _build(config, detector, state, path).to(device)
 
 
 def save_model(
@@ -89,6 +91,8 @@ def save_model(
         "encoder_sha256": encoder_sha256(model),
         "decoder_sha256": decoder_sha256(model),
     }
+    if model.detector is not None:
+        header["detector"] = json.dumps(model.detector.sizes.to_dict(), sort_keys=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +111,8 @@ def model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """What one of our files says about itself, without loading its weights.
 
     Returns:
-        {"format", "config": dict, "metadata": dict, "dtype", "encoder_sha256", "decoder_sha256"}.
+        {"format", "config": dict, "metadata": dict, "dtype", "encoder_sha256", "decoder_sha256"}, and "detector": dict
+        where the model has one.
 
     Raises:
         CheckpointError: missing or damaged file, or not one of ours.
@@ -122,7 +127,7 @@ def model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise _damaged(path, error) from error
 
 
-def _read_safetensors(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
+def _read_safetensors(path: Path) -> tuple[ModelConfig, DetectorConfig | None, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = _header(file.metadata(), path)
@@ -131,12 +136,13 @@ def _read_safetensors(path: Path) -> tuple[ModelConfig, dict[str, Tensor]]:
         raise _damaged(path, error) from error
     try:
         config = ModelConfig.from_dict(header["config"])
+        detector = DetectorConfig.from_dict(header["detector"]) if "detector" in header else None
     except (TypeError, ValueError) as error:
         raise CheckpointError(
             f"{path.name} describes a model this version cannot build: {error} "
             "Update Maskloom, or save the model again."
         ) from error
-    return config, state
+    return config, detector, state
 
 
 def _header(values: dict[str, str] | None, path: Path) -> dict[str, Any]:
@@ -149,6 +155,7 @@ def _header(values: dict[str, str] | None, path: Path) -> dict[str, Any]:
         )
     try:
         parsed = {key: json.loads(values[key]) for key in ("config", "metadata")}
+        parsed |= {"detector": json.loads(values["detector"])} if "detector" in values else {}
     except (KeyError, json.JSONDecodeError) as error:
         raise CheckpointError(
             f"{path.name} has a broken header ({error}); save or download the model again."
@@ -193,9 +200,10 @@ def _official_config(state: Mapping[str, Tensor], path: Path) -> ModelConfig:
     return PRESETS[name]
 
 
-def _build(config: ModelConfig, state: dict[str, Tensor], path: Path) -> Sam:
+def _build(config: ModelConfig, detector: DetectorConfig | None, state: dict[str, Tensor], path: Path) -> Sam:
     with torch.device("meta"):
         model = Sam(config)
+        model.detector = None if detector is None else Detector(config, detector)
     expected = model.state_dict()
     problems = []
     if missing := [key for key in expected if key not in state]:

@@ -1,7 +1,7 @@
 """The promptable segmentation model: image encoder, prompt encoder and mask decoder under one roof.
 
 Works in the model frame and knows nothing of files. Submodule names and state-dict keys are those of the released
-SAM checkpoints, whatever the sizes.
+SAM checkpoints, whatever the sizes; a detector, which those have not, may stand beside them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from engine.model.detector import Detector
+
 __all__ = ["Sam", "build_model"]
 
 
 class Sam(nn.Module):
-    """Build with a config; `engine.load` gives trained ones."""
+    """Build with a config; `engine.load` gives trained ones.
+
+    `detector` finds boxes on the embedding (`engine.model.detector`); None in a model that has none, as it is built.
+    """
 
     pixel_mean: Tensor
     pixel_std: Tensor
@@ -48,6 +53,7 @@ class Sam(nn.Module):
         )
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)
+        self.detector: Detector | None = None
         if isinstance(self.image_encoder, ConvEncoder):
             matrix = self.prompt_encoder.pe_layer.positional_encoding_gaussian_matrix
             self.image_encoder.position_matrix.copy_(matrix)

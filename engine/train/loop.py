@@ -144,7 +144,7 @@ def train(
     should_stop: Callable[[], bool] | None = None,
     processes: Processes = ALONE,
 ) -> TrainResult:
-    """Train `model` in place and return it.
+    """Train `model` in place and return it; in mode "full" without its detector, which a new encoder makes useless.
 
     Continues from `out_dir`/last.pt if an earlier call with the same settings left one there. `progress` gets (done,
     total, figures) after every step. When `should_stop` answers true a checkpoint is written and the call returns with
@@ -171,6 +171,8 @@ def _train(
     should_stop: Callable[[], bool] | None,
     processes: Processes,
 ) -> TrainResult:
+    if settings.mode == "full":
+        model.detector = None  # it reads what this encoder will no longer say
     run = _Run(settings, model, source, out_dir, processes)
     saved_at = time.monotonic()
     for batch, phase in run.batches():

@@ -2,15 +2,17 @@
 
 A decoder round trains prompt encoder and decoder on cached embeddings, so that every embedding stays valid and a round
 takes minutes on a CPU. A full round trains on images and changes the encoder too, with batch norm held still since
-rounds are small. Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every
-step may replay generated scenes, which every model has seen and no licence holds back. Knows nothing of datasets, gates
-or stages.
+rounds are small. Either then trains the model's detector, or a fresh one, on the boxes of the same masks: seconds,
+which are spent again if they are interrupted. Neither touches the model it starts from. So that what a model knew is
+not forgotten, a share of every step may replay generated scenes, which every model has seen and no licence holds back.
+Knows nothing of datasets, gates or stages.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,12 +22,15 @@ import torch
 from pycocotools import mask as coco_mask
 
 from engine.errors import TrainingError
+from engine.generate.upsample import one_thread
 from engine.geometry import Frame
 from engine.masks import rle as rle_ops
+from engine.model.detector import build_detector
 from engine.model.fingerprint import encoder_sha256
 from engine.predict import embedding as embedding_file
 from engine.train.augment import AugmentSettings
 from engine.train.batches import Batch, BatchSize, ImageBatches, ImageTargets, MixedSource, stack_targets
+from engine.train.detector import DetectorExample, DetectorTraining, train_detector
 from engine.train.interaction import InteractionSettings
 from engine.train.loop import Phase, TrainSettings, train
 from engine.train.rendering import bare_cells, low_res_target
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from engine.model.sam import Sam
     from engine.predict.embedding import EmbeddingMeta
@@ -66,7 +72,8 @@ class RoundSettings:
     `max_steps` None chooses about `epochs` looks at every mask, within 60 to 240 steps; the round ends after `minutes`
     in any case. The defaults keep a decoder round of 40 images under two minutes on two cores. A full round of a large
     encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once). `replay` is the share of a step's
-    images that are scenes, of which there are `replay_scenes`.
+    images that are scenes, of which there are `replay_scenes`. `detector` None leaves the detector as it is, or in a
+    full round out.
     """
 
     seed: int = 0
@@ -85,6 +92,7 @@ class RoundSettings:
     interaction: InteractionSettings = field(
         default_factory=lambda: InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
     )
+    detector: DetectorTraining | None = field(default_factory=lambda: DetectorTraining(max_steps=200, minutes=1.0))
     checkpoint_every_s: float = 15.0
 
     def steps_for(self, num_masks: int) -> int:
@@ -109,16 +117,16 @@ def train_decoder_round(
 ) -> Sam:
     """A copy of `model` whose prompt encoder and decoder were trained on cached embeddings; same encoder.
 
-    Continues from `out_dir` if an earlier call with the same arguments was interrupted. If `should_stop` ended the
-    round early, the model as it is then is returned. Raises `TrainingError` if there is no usable mask, or an embedding
-    was made by another encoder.
+    Continues from `out_dir` if an earlier call with the same arguments was interrupted. `progress` gets what `train`
+    and then what `train_detector` tell. If `should_stop` ended the round early, the model as it is then is returned.
+    Raises `TrainingError` if there is no usable mask, or an embedding was made by another encoder.
     """
-    replay = _embedded_scenes(model, settings.replay_scenes) if settings.num_replayed else []
+    replay = embedded(model, SceneDataset(settings.replay_scenes)) if settings.num_replayed else []
     batches = EmbeddingBatches(
         samples, encoder_sha256(model), model.config.image_size, replay=replay, num_replayed=settings.num_replayed
     )
     run = _train_settings(settings, "decoder", batches.num_masks, model.config.image_size)
-    return _round(model, batches, run, out_dir, progress, should_stop)
+    return _round(model, batches, lambda _: samples, (run, settings.detector), out_dir, progress, should_stop)
 
 
 def train_full_round(
@@ -140,21 +148,46 @@ def train_full_round(
     )
     num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
     run = _train_settings(settings, "full", num_masks, config.image_size)
-    return _round(model, batches, run, out_dir, progress, should_stop)
+    embed = partial(embedded, samples=samples)
+    return _round(model, batches, embed, (run, settings.detector), out_dir, progress, should_stop)
 
 
 def _round(
     model: Sam,
     batches: BatchSource,
-    run: TrainSettings,
+    images: Callable[[Sam], Sequence[RoundSample]],
+    settings: tuple[TrainSettings, DetectorTraining | None],
     out_dir: Path,
     progress: Progress | None,
     should_stop: Callable[[], bool] | None,
 ) -> Sam:
     student = copy.deepcopy(model)
-    trained = train(run, student, batches, out_dir, progress, should_stop).model
-    trained.freeze_batchnorm(False)
-    return trained.eval().requires_grad_(True)
+    detector, student.detector = student.detector, None  # the loop knows nothing of it
+    run, how = settings
+    result = train(run, student, batches, out_dir, progress, should_stop)
+    student.freeze_batchnorm(False)
+    if run.mode == "decoder":
+        student.detector = detector
+    if result.finished and how is not None:
+        student.detector = detector or build_detector(model.config, seed=how.seed)
+        examples = [_detector_example(sample, model.config.image_size) for sample in images(student)]
+        with one_thread():  # seconds of work, which several threads on a busy machine spend waiting for each other
+            train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
+    return student.eval().requires_grad_(True)
+
+
+def _detector_example(sample: RoundSample, image_size: int) -> DetectorExample:
+    """The boxes of an image's masks."""
+    frame = Frame(sample.original_size, image_size)
+    corners = np.array([coco_mask.toBbox(rle_ops.validate(rle, *sample.original_size)) for rle in sample.rles])
+    corners = corners.reshape(-1, 4)
+    corners[:, 2:] += corners[:, :2]
+    boxes = frame.boxes_to_model(corners).astype(np.float64)
+    return DetectorExample(partial(_embedding_tensor, sample.embedding), boxes, frame.input_size)
+
+
+def _embedding_tensor(embedding: Path | bytes) -> Tensor:
+    return torch.from_numpy(_read(embedding)[0])
 
 
 def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_size: int) -> TrainSettings:
@@ -179,20 +212,20 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
 
 
 @torch.inference_mode()
-def _embedded_scenes(model: Sam, count: int) -> list[RoundSample]:
-    """Generated scenes as a round takes them."""
-    encoder, scenes = encoder_sha256(model), SceneDataset(count)
+def embedded(model: Sam, samples: SampleSource) -> list[RoundSample]:
+    """Images as a decoder round of `model` takes them."""
+    encoder = encoder_sha256(model)
     made = []
-    for index in range(count):
-        scene = scenes[index]
+    for index in range(len(samples)):
+        sample = samples[index]
         meta = embedding_file.EmbeddingMeta(
             encoder_sha256=encoder,
             image_sha256="0" * 64,
             image_size=model.config.image_size,
-            original_size=scene.size,
+            original_size=sample.size,
         )
-        values = model.embed(model.preprocess([scene.image]))[0].float().cpu().numpy()
-        made.append(RoundSample(embedding_file.encode(values, meta), scene.size, scene.rles))
+        values = model.embed(model.preprocess([sample.image]))[0].float().cpu().numpy()
+        made.append(RoundSample(embedding_file.encode(values, meta), sample.size, sample.rles))
     return made
 
 

@@ -22,7 +22,8 @@ def test_export_onnx(tiny_conv_model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["generate", "pretrain", "train", "evaluate", "calibrate", "regions", "export-onnx"]
+    "command",
+    ["generate", "pretrain", "train", "train-detector", "evaluate", "calibrate", "regions", "export-onnx"],
 )
 def test_every_command_explains_itself(command):
     result = runner.invoke(app, [command, "--help"])

@@ -2371,6 +2371,12 @@ export interface components {
              */
             num_masks?: number;
             /**
+             * Detector Steps
+             * @description steps of the detector's training after that; 0 leaves it as it is
+             * @default 200
+             */
+            detector_steps?: number;
+            /**
              * Seed
              * @default 0
              */
@@ -2624,6 +2630,7 @@ export interface components {
              *       "learning_rate": 0.0003,
              *       "num_images": 4,
              *       "num_masks": 6,
+             *       "detector_steps": 200,
              *       "seed": 0,
              *       "include_generated": false,
              *       "max_eval_masks": 400,

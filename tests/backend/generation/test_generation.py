@@ -18,7 +18,7 @@ from backend.generation.overlap import free_of
 from backend.registry import service as registry
 from backend.registry.service import ModelFiles
 from engine.errors import EngineError
-from tests.backend.conftest import Scene
+from tests.backend.conftest import Scene, add_disc
 from tests.factories.models import register_tiny_model
 from tests.factories.records import box_rle, make_user
 
@@ -298,6 +298,47 @@ def test_a_new_model_replaces_untouched_proposals_only(
     assert {mask.id for mask in proposed}.isdisjoint({mask.id for mask in first})
     on_top = [mask.rle for mask in proposed if mask.image_id == accepted.image_id]
     assert len(free_of(on_top, [accepted.rle])) == len(on_top)
+
+
+@pytest.mark.usefixtures("eager")
+def test_after_a_round_proposals_come_from_the_detector(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from engine.generate import settings
+    from engine.model.detector import Detector
+
+    boxes = {key: value for key, value in OPEN.items() if key != "points_per_side"}
+    boxes |= {"source": "detector", "max_boxes": 6, "box_quality_thresh": 0.0}
+    monkeypatch.setitem(settings.PRESETS, "detector", boxes)
+    asked: list[tuple[int, int]] = []
+    detect = Detector.detect
+
+    def watched(self: Detector, embedding: Any, input_size: tuple[int, int], **how: Any) -> Any:
+        asked.append(input_size)
+        return detect(self, embedding, input_size, **how)
+
+    scene = make_scene(train=3, heldout=0, masks=False)
+    with runtime.database.transaction() as session:
+        add_disc(session, scene.image_ids[2], 2)  # what the round learns from
+    embed(runtime, scene.dataset_id, run_jobs)
+    admin = login("admin")
+    quick = {"max_steps": 2, "num_images": 1, "num_masks": 1, "detector_steps": 2}
+    started = admin.post("/api/rounds", json={"dataset_id": str(scene.dataset_id), "settings": quick}).json()
+    run_jobs()
+    model_id = admin.get(f"/api/rounds/{started['id']}").json()["model_id"]
+    with runtime.database.transaction() as session:
+        registry.activate(session, scene.dataset_id, uuid.UUID(model_id))
+    monkeypatch.setattr(Detector, "detect", watched)
+    enter_stage_two(admin, scene.dataset_id)
+    run_jobs()
+    assert len(asked) == 3
+    with runtime.database.transaction() as session:
+        rows = session.scalars(select(ProposedImage)).all()
+        assert [(str(row.model_id), row.error) for row in rows] == [(model_id, None)] * 3
 
 
 @pytest.mark.usefixtures("eager")

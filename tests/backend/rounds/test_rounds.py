@@ -21,7 +21,7 @@ from backend.rounds.snapshot import Snapshot, content_sha256
 from engine.train.rounds import RoundSettings
 from tests.backend.conftest import Scene, add_disc
 
-QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2}
+QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2, "detector_steps": 2}
 
 
 def start(client: Any, scene: Scene, settings: dict[str, Any] | None = None, **values: Any) -> Any:
@@ -116,6 +116,10 @@ def test_a_round_comes_to_a_verdict(
     with runtime.storage.open(f"models/{done['model_id']}/weights.safetensors") as weights:
         assert b"started_by" not in weights.read(), "weights may be given away"
     assert model["metrics"]["miou_1"] == done["after"]["miou_1"]
+    assert model["lineage"]["detector"]["steps"] == 2
+    assert model["lineage"]["detector"]["loss"] > 0
+    assert 0 <= model["metrics"]["detector_recall"] == done["after"]["detector_recall"] <= 1
+    assert "detector_recall" not in done["before"], "the parent has no detector"
     parent = admin.get(f"/api/models/{scene.model_id}").json()
     assert model["encoder_sha256"] == parent["encoder_sha256"]
     assert model["decoder_sha256"] != parent["decoder_sha256"]

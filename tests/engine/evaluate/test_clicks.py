@@ -10,6 +10,7 @@ import torch
 from engine.errors import TrainingError
 from engine.evaluate.clicks import EmbeddedSample, evaluate, expected_calibration_error
 from engine.evaluate.grabcut import grabcut_from_box
+from engine.model.detector import Detections, build_detector
 from engine.model.sam import Sam
 from engine.train.data import Sample, sample_from_masks
 
@@ -27,6 +28,8 @@ class ScriptedModel:
 
     config = SimpleNamespace(image_size=SIZE)
     device = torch.device("cpu")
+
+    detector = None
 
     def __init__(self, candidate: np.ndarray, single: np.ndarray, best: int = 2) -> None:
         self.asked: list[tuple[torch.Tensor, torch.Tensor, bool, bool]] = []
@@ -160,3 +163,16 @@ def test_the_baseline_stands_beside_the_model() -> None:
     report = evaluate(ScriptedModel(truth, truth), [sample_from_masks("g", image, [truth])], noc=(), grabcut=True)
     assert report.baseline_miou > 0.4
     assert "grabcut_box_miou" in report.figures()
+
+
+def test_a_detector_is_asked_for_the_masks_boxes(tiny_conv_model, monkeypatch) -> None:
+    truth = np.zeros((2, 40, 64), dtype=bool)
+    truth[0, 4:24, 8:40] = truth[1, 26:38, 40:60] = True
+    sample = EmbeddedSample("a", np.zeros((32, 4, 4), np.float32), truth)
+    assert evaluate(tiny_conv_model, [sample], (1,), noc=()).detector_recall is None
+    tiny_conv_model.detector = build_detector(tiny_conv_model.config)
+    boxes = Detections(np.array([[8.0, 4, 40, 24], [0, 26, 20, 38]]), np.array([0.9, 0.8]))
+    monkeypatch.setattr(tiny_conv_model.detector, "detect", lambda *_, **__: boxes)
+    report = evaluate(tiny_conv_model, [sample], (1,), noc=())
+    assert report.images[0].detected == [True, False]
+    assert report.figures()["detector_recall"] == 0.5

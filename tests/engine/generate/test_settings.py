@@ -42,6 +42,11 @@ def test_a_change_takes_what_depends_on_it_along():
     assert GeneratorSettings.preset("fast").coarse_first
     assert not GeneratorSettings.preset("fast", points_per_side=1).coarse_first
     assert GeneratorSettings(crop_n_layers=1).crop_nms_thresh == 0.7
+    boxes = GeneratorSettings.preset("fast", source="detector", crop_n_layers=1)
+    assert (boxes.points_per_side, boxes.coarse_first, boxes.crop_n_points_downscale_factor) == (None, None, None)
+    assert (boxes.max_boxes, boxes.crop_nms_thresh) == (300, 0.7)
+    assert GeneratorSettings.preset("detector", source="grid").points_per_side == 32
+    assert GeneratorSettings.from_dict(boxes.to_dict()) == boxes
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,14 @@ def test_a_change_takes_what_depends_on_it_along():
         ({"points_per_side": 0}, "between 1 and"),
         ({"points_per_side": 4.0}, "whole number"),
         ({"points_per_side": True}, "whole number"),
-        ({"points_per_side": None}, "whole number"),
+        ({"source": "boxes"}, "one of grid, detector"),
+        ({"source": "detector", "points_per_side": 8}, "no effect while source is 'detector'"),
+        ({"source": "detector", "coarse_first": False}, "no effect"),
+        ({"source": "detector", "crop_n_layers": 1, "crop_n_points_downscale_factor": 2}, "no effect"),
+        ({"max_boxes": 10}, "no effect while source is 'grid'"),
+        ({"box_quality_thresh": 0.5}, "no effect"),
+        ({"source": "detector", "max_boxes": 0}, "between 1 and"),
+        ({"source": "detector", "box_quality_thresh": 2}, "between 0 and 1"),
         ({"coarse_first": True, "points_per_side": 1}, "coarse_first has no effect on a single point"),
         ({"coarse_first": 1}, "true or false"),
         ({"pred_iou_thresh": "0.9"}, "a number"),

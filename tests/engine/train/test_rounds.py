@@ -7,14 +7,17 @@ import pytest
 import torch
 
 from engine.errors import FormatError, TrainingError
+from engine.model.detector import build_detector
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from engine.model.sam import Sam
 from engine.predict.embedding import EmbeddingMeta, encode
 from engine.train.batches import BatchSize, part_of
 from engine.train.data import Sample
+from engine.train.detector import DetectorTraining
 from engine.train.rounds import EmbeddingBatches, RoundSample, RoundSettings, train_decoder_round, train_full_round
 
-QUICK = RoundSettings(max_steps=4, minutes=None, num_images=2, num_masks=3)
+QUICK = RoundSettings(max_steps=4, minutes=None, num_images=2, num_masks=3, detector=None)
+WITH_DETECTOR = replace(QUICK, detector=DetectorTraining(max_steps=3))
 
 
 @torch.no_grad()
@@ -60,6 +63,69 @@ def test_a_round_goes_on_after_a_kill_and_takes_files(
     resumed = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "parts", lambda d, _t, _f: done.append(d))
     assert done == [1, 2, 3, 4]
     assert decoder_sha256(resumed) == decoder_sha256(whole)
+
+
+def same_detector(first: Sam, second: Sam) -> bool:
+    assert first.detector is not None
+    assert second.detector is not None
+    ours, theirs = first.detector.state_dict(), second.detector.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_a_round_trains_the_detector_it_finds_or_a_fresh_one(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    samples = round_samples(tiny_conv_model, scenes)
+    first = train_decoder_round(tiny_conv_model, samples, WITH_DETECTOR, tmp_path / "first")
+    assert tiny_conv_model.detector is None
+    fresh = tiny_conv_model
+    fresh.detector = build_detector(fresh.config)
+    assert not same_detector(first, fresh)
+    plain = train_decoder_round(fresh, samples, QUICK, tmp_path / "plain")
+    assert same_detector(plain, fresh), "without settings it is left alone"
+    assert decoder_sha256(plain) == decoder_sha256(first), "and it changes nothing of the decoder's training"
+    second = train_decoder_round(first, samples, WITH_DETECTOR, tmp_path / "second")
+    assert encoder_sha256(second) == encoder_sha256(first)
+    assert not same_detector(second, first)
+    assert not second.training
+
+
+def test_a_round_killed_while_the_detector_learns_ends_the_same(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    samples = round_samples(tiny_conv_model, scenes)
+    whole = train_decoder_round(tiny_conv_model, samples, WITH_DETECTOR, tmp_path / "whole")
+    told: list[dict[str, float]] = []
+    train_decoder_round(
+        tiny_conv_model, samples, WITH_DETECTOR, tmp_path / "parts", lambda _d, _t, f: told.append(f),
+        lambda: len(told) == 6,
+    )  # fmt: skip
+    assert ["detector_loss" in figures for figures in told] == [False] * 4 + [True] * 2
+    resumed = train_decoder_round(tiny_conv_model, samples, WITH_DETECTOR, tmp_path / "parts")
+    assert decoder_sha256(resumed) == decoder_sha256(whole)
+    assert same_detector(resumed, whole)
+
+
+def test_a_round_stopped_early_leaves_the_detector_alone(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    tiny_conv_model.detector = build_detector(tiny_conv_model.config)
+    done: list[int] = []
+    stopped = train_decoder_round(
+        tiny_conv_model, round_samples(tiny_conv_model, scenes), WITH_DETECTOR, tmp_path,
+        lambda d, _t, _f: done.append(d), lambda: len(done) == 2,
+    )  # fmt: skip
+    assert same_detector(stopped, tiny_conv_model)
+
+
+def test_a_full_round_teaches_the_detector_the_new_encoder(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    tiny_conv_model.detector = build_detector(tiny_conv_model.config)
+    trained = train_full_round(tiny_conv_model, scenes, WITH_DETECTOR, tmp_path / "with")
+    assert not same_detector(trained, tiny_conv_model)
+    without = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path / "without")
+    assert without.detector is None, "it would read an embedding that it does not know"
 
 
 def test_processes_share_a_batch_of_embeddings(tiny_conv_model: Sam, scenes: list[Sample]) -> None:
