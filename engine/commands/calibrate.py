@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engine.commands.running import data_names
 from engine.console import fail_clearly, print_json, stdout
 
 
@@ -19,14 +20,16 @@ def calibrate(
 ) -> None:
     """Fit the predicted IoU to what masks of held-out images are truly worth; masks stay as they are."""
     with fail_clearly():
-        from engine.model.checkpoint import save_model
+        from engine.model.checkpoint import model_metadata, save_model
         from engine.model.device import pick_device
-        from engine.model.registry import load
+        from engine.model.registry import checkpoint_path, load
         from engine.train.calibrate import calibrate as fit
         from engine.train.data import CocoDataset
 
+        path = checkpoint_path(model)
+        before = model_metadata(path)["metadata"] if path.suffix == ".safetensors" else {}
         sam, found = fit(load(model, pick_device(device)), CocoDataset(data).samples)
-        save_model(sam, out, {"calibrated_on": str(data)})
+        save_model(sam, out, {**before, "calibrated_on": data_names([str(data)])})
     if as_json:
         print_json({"weights": str(out), "before": found.before, "after": found.after})
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.commands.running import data_names
 from engine.console import fail_clearly, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def train_detector(
         if sam.detector is None or fresh:
             sam.detector = build_detector(sam.config, seed=seed).to(sam.device)
         figures = run_training(sam.detector, examples, settings, _training)
-        facts = {**figures, "images": len(examples), "data": data, "scenes": scenes, "seed": seed}
+        facts = {**figures, "images": len(examples), "data": data_names(data), "scenes": scenes, "seed": seed}
         save_model(sam, out, {**ours["metadata"], "detector": facts}, ours["dtype"])
     if as_json:
         print_json({"weights": str(out), **facts})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.running import progress_bar, split_weight, stop_on_interrupt
+from engine.commands.running import data_names, progress_bar, split_weight, stop_on_interrupt
 from engine.console import fail_clearly, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def pretrain(
         for problem in sorted(problem for folder in folders for problem in folder.problems.values()):
             stderr.print(problem, markup=False, soft_wrap=True)
         path = out / f"{sam.config.name}-encoder.safetensors"
-        save_model(result.model, path, {"pretrain_steps": result.steps, "data": data, "seed": seed}, "float32")
+        save_model(
+            result.model, path, {"pretrain_steps": result.steps, "data": data_names(data), "seed": seed}, "float32"
+        )
     if as_json:
         facts = {"weights": str(path), "steps": result.steps, "seconds": result.elapsed_s, "finished": result.finished}
         print_json({**facts, **result.figures})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from engine.train.loop import Progress
 
-__all__ = ["progress_bar", "split_weight", "stop_on_interrupt"]
+__all__ = ["data_names", "progress_bar", "split_weight", "stop_on_interrupt"]
 
 LOG_EVERY_STEPS = 20
 
@@ -26,6 +27,11 @@ def split_weight(entry: str) -> tuple[str, float]:
     if folder and _is_positive(weight):
         return folder, float(weight)
     return entry, 1.0
+
+
+def data_names(data: list[str]) -> list[str]:
+    """What a model file says of the folders it was trained on: their last two names, not whose machine they were on."""
+    return ["/".join(Path(entry).parts[-2:]) for entry in data]
 
 
 def _is_positive(text: str) -> bool:

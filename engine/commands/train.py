@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.commands.running import progress_bar, split_weight, stop_on_interrupt
+from engine.commands.running import data_names, progress_bar, split_weight, stop_on_interrupt
 from engine.console import fail_clearly, print_json, stderr, stdout
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ def train(
             if not processes.leads:
                 return
             path = out / f"{sam.config.name}.safetensors"
-            save_model(result.model, path, {"steps": result.steps, "data": data, "scenes": scenes, "seed": seed})
+            save_model(
+                result.model, path, {"steps": result.steps, "data": data_names(data), "scenes": scenes, "seed": seed}
+            )
     if as_json:
         facts = {"weights": str(path), "steps": result.steps, "seconds": result.elapsed_s, "finished": result.finished}
         print_json({**facts, "processes": processes.count, **result.figures})
