@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--points-per-side", type=int, default=32)
     parser.add_argument("--pred-iou-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--stability-thresh", type=float, help="the model's usual bar if left out")
-    parser.add_argument("--presets", nargs="*", default=["fast"], help="presets of ours to measure as well")
+    parser.add_argument("--presets", nargs="*", default=["fast", "exact"], help="presets of ours to measure as well")
     parser.add_argument("--long-side", type=int, help="enlarge the photographs to this many pixels")
     parser.add_argument("--memory", type=int, nargs="*", default=[32, 64], help="grids whose memory to measure")
     args = parser.parse_args()

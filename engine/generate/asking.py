@@ -43,12 +43,12 @@ def batch_size(model: Sam) -> int:
 
 class Screen:
     """Tells, in a lower precision, which prompts about an image are worth an exact answer, as long as that saves work:
-    those of which one of the answers `used` nears the bar.
+    those of which one of the answers `used` nears the bar. One that is `off` lets all of them pass.
     """
 
-    def __init__(self, features: ImageFeatures, bar: float, used: slice) -> None:
+    def __init__(self, features: ImageFeatures, bar: float, used: slice, *, off: bool = False) -> None:
         dtype = fast_dtype(features.cells.device)
-        self._features = None if dtype == features.cells.dtype else features.to(dtype)
+        self._features = None if off or dtype == features.cells.dtype else features.to(dtype)
         self._bar = bar - SCREEN_MARGIN
         self._used = used
         self._seen = self._passed = 0

@@ -138,7 +138,7 @@ class MaskGenerator:
         pixels = PixelFilter(settings, frame, crop, size, self.model.device)
         with torch.inference_mode():
             features = self.model.prepare(embedding)
-        screen = Screen(features, settings.pred_iou_thresh, self._used)
+        screen = Screen(features, settings.pred_iou_thresh, self._used, off=not settings.screen)
 
         def look(batch: Prompts) -> BoolArray:
             return screen.promising(self.model.mask_decoder, self._tokens(batch, frame))

@@ -16,6 +16,8 @@ const PRESETS = [
   { value: "default", label: "Default" },
   { value: "sam-paper", label: "As in the SAM paper" },
   { value: "fast", label: "Fast" },
+  { value: "exact", label: "Exact" },
+  { value: "reference", label: "Reference" },
 ];
 
 export function Generations({ datasetId, stage }: { datasetId: string; stage: number }) {
