@@ -2,9 +2,11 @@
 
 `python runs/ablate.py DATA_DIR --out FOLDER [--steps 600] [--parallel 4] [--device cuda] [--only NAME ...]`
 
-DATA_DIR is what `runs/train_default.sh` takes. All runs make the same number of steps (a pre-trained one spends a third
-of them on that) on crops of half the frame, from the same seed; several work side by side. So the rows compare with
-each other, not with a whole run. Prints a table and writes ablations.json.
+DATA_DIR is what `runs/train_default.sh` takes; the variants with region hierarchies also read `regions.json` in
+coco/train and coco-single, which `maskloom regions FOLDER/images --out FOLDER/regions.json` writes. All runs make the
+same number of steps (a pre-trained one spends a third of them on that) on crops of half the frame, from the same seed;
+several work side by side. So the rows compare with each other, not with a whole run. Prints a table and writes
+ablations.json.
 """
 
 from __future__ import annotations
@@ -75,21 +77,42 @@ def main() -> None:
     with ThreadPoolExecutor(args.parallel) as pool:
         for name, row in zip(args.only, pool.map(lambda name: run(name, args), args.only), strict=True):
             rows[name] = row
-            print(f"{name:32}", *(f"{row.get(figure, float('nan')):8.3f}" for figure in FIGURES), flush=True)
+            print(
+                f"{name:32}",
+                row["error"] if "error" in row else " ".join(f"{row[figure]:8.3f}" for figure in FIGURES),
+                flush=True,
+            )
             (args.out / "ablations.json").write_text(json.dumps({"steps": args.steps, "rows": rows}, indent=2) + "\n")
 
 
 def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train and measure one variant -> its figures, or what went wrong."""
     variant, folder, started = VARIANTS[name], args.out / name.replace(" ", "-").replace(",", ""), time.monotonic()
-    seed = ["--seed", str(int(name == "another seed"))]
+    if folder.exists():
+        return {"error": f"{folder} holds a run already; choose another --out."}
+    try:
+        return {
+            **measure(variant, folder, seed=int(name == "another seed"), args=args),
+            "seconds": time.monotonic() - started,
+        }
+    except FailedError as error:
+        return {"error": str(error)}
+
+
+class FailedError(Exception):
+    """One of our commands failed; the text says where to read why."""
+
+
+def measure(variant: Variant, folder: Path, *, seed: int, args: argparse.Namespace) -> dict[str, float]:
+    """The figures of one variant. Raises `FailedError` where a command fails."""
+    seeded = ["--seed", str(seed)]
     trunk = ["--trunk", str(args.trunk)] if variant.trunk else []
     pretrained = round(args.steps * variant.pretrain)
     data = args.data
     if pretrained:
         folders = [f"--data={data / 'coco/train'}", f"--data={data / 'coco-single'}"]
         options = ["--steps", str(pretrained), "--images", str(4 * args.images), "--device", args.device]
-        maskloom(folder, "pretrain", *folders, *trunk, *options, *seed, "--out", str(folder / "pretrain"))
+        maskloom(folder, "pretrain", *folders, *trunk, *options, *seeded, "--out", str(folder / "pretrain"))
         trunk = ["--encoder", str(folder / "pretrain/maskloom-s-encoder.safetensors")]
     folders = [f"--data={data / 'coco/train'}:0.5", f"--data={data / 'coco-single'}:0.25"]
     if variant.regions:
@@ -98,7 +121,7 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
         ]
     scenes = ["--scenes", "400", "--scenes-weight", str(variant.scenes)] if variant.scenes else []
     maskloom(
-        folder, "train", "--from-scratch", "--model", "maskloom-s", *trunk, *folders, *scenes, *seed,
+        folder, "train", "--from-scratch", "--model", "maskloom-s", *trunk, *folders, *scenes, *seeded,
         "--steps", str(args.steps - pretrained), "--images", str(args.images), "--device", args.device,
         "--small-until", "1.0", "--prototypes-until", str(variant.prototypes),
         "--still-layers", "8" if variant.trunk else "0",
@@ -112,18 +135,19 @@ def run(name: str, args: argparse.Namespace) -> dict[str, Any]:
     report = maskloom(
         folder, "evaluate", "--model", weights, "--data", val, "--no-noc", "--json", "--device", args.device, *limit
     )
-    figures = {key: value for key, value in json.loads(report).items() if isinstance(value, float)} if report else {}
-    return {**figures, "seconds": time.monotonic() - started}
+    return {key: value for key, value in json.loads(report).items() if isinstance(value, float)}
 
 
 def maskloom(folder: Path, *command: str) -> str:
-    """Run one of our commands, its messages going to `folder`/log -> what it printed; empty if it failed."""
+    """Run one of our commands, its messages going to `folder`/log -> what it printed. Raises `FailedError`."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "log").open("a") as log:
         done = subprocess.run(
             [sys.executable, "-m", "engine.cli", *command], stdout=subprocess.PIPE, stderr=log, check=False
         )
-    return done.stdout.decode() if done.returncode == 0 else ""
+    if done.returncode:
+        raise FailedError(f"maskloom {command[0]} failed; {folder / 'log'} says why.")
+    return done.stdout.decode()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,8 @@ maskloom train --from-scratch --model maskloom-s --trunk "$lite" \
 # one.
 maskloom train-detector --model "$out/train/maskloom-s.safetensors" --data "$data/coco/train" --scenes 200 --minutes 9 \
     --out "$out/with-detector.safetensors"
-# At last the predicted IoU is fitted to photographs that were not trained on.
+# At last the predicted IoU is fitted to photographs that were not trained on. The calibration error to quote is the
+# cross-validated one that this prints; what `evaluate` then measures is on the same photographs.
 maskloom calibrate --model "$out/with-detector.safetensors" --data "$data/coco/val" --out "$out/maskloom-s.safetensors"
 maskloom evaluate --model "$out/maskloom-s.safetensors" --data "$data/coco/val" --grabcut
 echo "To ship it: cp $out/maskloom-s.safetensors engine/model/weights/"

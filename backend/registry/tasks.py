@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CACHED_MODELS = 2
-# Pixels of encoder input per step: four images at 512, one at 1024, so that memory stays flat.
-BATCH_PIXELS = 4 * 512 * 512
+# Pixels of encoder input per step: four images at 768, two at 1024, so that memory stays flat.
+BATCH_PIXELS = 4 * 768 * 768
 # From this many images waiting on, a second worker is called to help.
 HELP_FROM = 32
 # This many images in a row on which the encoder itself fails: it is not the images.

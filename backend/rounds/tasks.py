@@ -294,7 +294,7 @@ class _RoundRun:
         }
 
     def _recipe(self) -> dict[str, Any]:
-        """What the settings came to, those nobody chooses included; `steps` unless `minutes` ended it before."""
+        """What the settings came to, those nobody chooses included; of `steps` `minutes` may have left some undone."""
         settings = self._settings()
         return {**asdict(settings), "steps": settings.steps_for(self.snapshot.num_train_masks)}
 

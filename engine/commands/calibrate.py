@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -27,9 +27,10 @@ def calibrate(
         from engine.train.data import CocoDataset
 
         path = checkpoint_path(model)
-        before = model_metadata(path)["metadata"] if path.suffix == ".safetensors" else {}
+        released: dict[str, Any] = {"metadata": {}, "dtype": "float32"}
+        ours = model_metadata(path) if path.suffix == ".safetensors" else released
         sam, found = fit(load(model, pick_device(device)), CocoDataset(data).samples)
-        save_model(sam, out, {**before, "calibrated_on": data_names([str(data)])})
+        save_model(sam, out, {**ours["metadata"], "calibrated_on": data_names([str(data)])}, ours["dtype"])
     if as_json:
         print_json({"weights": str(out), "before": found.before, "after": found.after})
         return

@@ -14,7 +14,7 @@ from engine.console import fail_clearly, print_json, stderr, stdout
 if TYPE_CHECKING:
     from engine.model.config import ModelConfig
     from engine.train.batches import MixedSource
-    from engine.train.data import ImageFolder
+    from engine.train.data import KEEP_BYTES, ImageFolder
 
 MOST_LOADERS = 12  # beside a GPU, which wants hundreds of crops a second; a CPU has none to spare
 
@@ -112,7 +112,7 @@ def _source(data: list[str]) -> tuple[MixedSource, list[ImageFolder]]:
     from engine.train.data import ImageFolder
 
     entries = [split_weight(entry) for entry in data]
-    folders = [ImageFolder(folder) for folder, _ in entries]
+    folders = [ImageFolder(folder, keep_bytes=KEEP_BYTES // len(entries)) for folder, _ in entries]
     for (name, _), folder in zip(entries, folders, strict=True):
         stderr.print(f"{name}: {len(folder)} images", markup=False, soft_wrap=True)
     return MixedSource(folders, [weight for _, weight in entries]), folders

@@ -65,7 +65,10 @@ def train(
     ] = 0.5,
     bf16: Annotated[bool, typer.Option(help="Run the encoder in bfloat16.")] = True,
     images: Annotated[
-        int, typer.Option(help="Whole images a step, over all processes; twice as many crops of half the size.")
+        int,
+        typer.Option(
+            help="Whole images a step, over all processes, or twice as many crops of half the size; 2 GB each on a CPU."
+        ),
     ] = 6,
     masks: Annotated[int, typer.Option(help="Masks of an image in a step, at most.")] = 10,
     calls: Annotated[int, typer.Option(help="Decoder calls for a mask, at most.")] = 5,

@@ -34,7 +34,7 @@ class GeneratorSettings:
             "detector", each answered with one mask; the latter only for a model that has one.
         points_per_side: the grid has points_per_side^2 points on the whole image (32).
         points_per_batch: prompts decoded at once by each thread; memory grows with it, results do not change. None is
-            the best for device and model: 64 on a GPU; on a CPU 32, or 4 for a model of a released size.
+            the best for device and model.
         max_boxes: boxes of the detector that are asked about in each crop, the best ones (300).
         box_quality_thresh: ask about boxes whose IoU the detector predicts to be above this (0.2).
         coarse_first: ask every second point in both directions first, and of the others only those next to one that
@@ -261,8 +261,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "pred_iou_thresh": 0.65,
         "mask_nms_thresh": 0.5,
     },
-    # The same from the detector's boxes. On scenes it never saw, 91 % of these have an IoU of 0.5 or more, of those of
-    # the grid 94 %, and they are 60 % of all objects instead of 38 %.
+    # The same from the detector's boxes: more of the objects in a fraction of the time (docs/log.md, 2026-11-26).
     "detector": {
         **_PACKAGED,
         "source": "detector",

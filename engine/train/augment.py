@@ -1,9 +1,9 @@
 """What chance decides of a training crop: large-scale jitter, flips, colours, and objects of other images laid over it.
 
 A crop is a square window of the model frame: the image is scaled as it would be for a model of `frame` pixels, times a
-jitter, and a `size` window is cut out. So a model of 512 px can train on 256 px crops that look like parts of its own
-input. Here crops are only planned, from one random generator and without touching a pixel; `engine.train.rendering`
-makes them with numpy, `engine.train.device_batches` with torch on the training device.
+jitter, and a `size` window is cut out. So a model can train on crops of half its input that look like parts of it. Here
+crops are only planned, from one random generator and without touching a pixel; `engine.train.rendering` makes them with
+numpy, `engine.train.device_rendering` with torch on the training device.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Calibration", "Line", "calibrate"]
 
 LATER = (2, 3, 5)  # clicks after which the single mask is looked at
+MIN_MASKS = 10  # in each half of the images, for the cross-validation
 SLOPES = (0.3, 3.0)  # a line beyond them says that there is nothing to fit
 
 
@@ -68,13 +69,17 @@ def calibrate(
         TrainingError: there are too few masks, or predicted and true IoU have little to do with each other.
     """
     report = evaluate(model, samples, clicks=(1, *LATER), box=False, noc=(), progress=progress)
-    if len(report.images) < 2 or report.num_masks < 20:
-        raise TrainingError("Calibration needs 20 masks on at least 2 images; give more held-out images.")
     halves = [report.images[0::2], report.images[1::2]]
+    counts = [sum(len(image.iou_after[1]) for image in half) for half in halves]
+    if min(counts) < MIN_MASKS:
+        raise TrainingError(
+            f"Calibration needs {MIN_MASKS} masks in each half of the images, here are {counts[0]} and {counts[1]}; "
+            "give more held-out images."
+        )
     lines, before, after = [], [], []
     for clicks in ((1,), LATER):
         predicted, true = _pairs(report.images, clicks)
-        lines.append(_fit(predicted, true))
+        lines.append(_checked(_fit(predicted, true), predicted))
         before.append(expected_calibration_error(predicted, true))
         crossed = [
             (_fit(*_pairs(other, clicks)), _pairs(half, clicks))
@@ -96,15 +101,22 @@ def _pairs(images: Sequence[ImageFigures], clicks: Sequence[int]) -> tuple[NDArr
 
 
 def _fit(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> Line:
+    """The least-squares line; through the mean alone where all predictions are the same."""
+    if np.ptp(predicted) == 0:
+        return Line(0.0, float(true.mean()))
+    slope, shift = np.polyfit(predicted, true, 1)
+    return Line(float(slope), float(shift))
+
+
+def _checked(line: Line, predicted: NDArray[np.float64]) -> Line:
     if np.ptp(predicted) == 0:
         raise TrainingError("The model predicts the same IoU for every mask; train it before it is calibrated.")
-    slope, shift = np.polyfit(predicted, true, 1)
-    if not SLOPES[0] <= slope <= SLOPES[1]:
+    if not SLOPES[0] <= line.slope <= SLOPES[1]:
         raise TrainingError(
-            f"True IoU follows the predicted one with a slope of {slope:.2f}: there is nothing to calibrate. Train the "
-            "model further, or give more held-out images."
+            f"True IoU follows the predicted one with a slope of {line.slope:.2f}: there is nothing to calibrate. "
+            "Train the model further, or give more held-out images."
         )
-    return Line(float(slope), float(shift))
+    return line
 
 
 @torch.no_grad()

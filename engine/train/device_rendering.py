@@ -1,13 +1,14 @@
 """Crops made from their plans with torch, on the device that trains: an accelerator waits for no CPU then.
 
 The same crops as `engine.train.rendering` makes, up to how pixels are averaged and to the noise's numbers. Images and
-masks are sent to the device once and stay there. On CUDA each calling thread works on a stream of its own, so that
-crops are made beside the training step.
+masks are sent to the device once and stay there, while there is room for them. On CUDA each calling thread works on a
+stream of its own, so that crops are made beside the training step.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,10 +25,12 @@ from engine.train.rendering import MIN_BARE, MIN_LEFT, PIXEL_MEAN, PIXEL_STD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.train.augment import AugmentSettings, Colour, CropPlan, Paste
+    from engine.train.augment import AugmentSettings, Colour, CropPlan, Paste, Window
     from engine.train.data import Sample
 
 __all__ = ["DeviceRenderer"]
+
+ROOM_BYTES = 16 * 2**30
 
 
 @dataclass(frozen=True)
@@ -41,28 +44,50 @@ class _Sent:
     packed: Tensor
     bare: Tensor | None
 
-    def masks(self, indices: list[int]) -> Tensor:
-        """Masks (K, H, W) of 0 and 1, float32."""
+    def masks(self, indices: list[int], window: Window) -> Tensor:
+        """What of the masks lies in `window` xyxy, (K, h, w) of 0 and 1, float32."""
+        x0, y0, x1, y1 = window
+        first, last = x0 // 8, -(-x1 // 8)
         bits = torch.arange(7, -1, -1, device=self.packed.device, dtype=torch.uint8)
-        pixels = (self.packed[indices][..., None] >> bits) & 1
-        return pixels.flatten(2)[..., : self.image.shape[2]].float()
+        pixels = (self.packed[indices, y0:y1, first:last][..., None] >> bits) & 1
+        return pixels.flatten(2)[..., x0 - 8 * first : x1 - 8 * first].float()
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All that lies on the device."""
+        return [self.image, self.packed, *([] if self.bare is None else [self.bare])]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in self.tensors)
 
 
 class DeviceRenderer:
-    """Renders plans on `device`. May be called from several threads."""
+    """Renders plans on `device`. May be called from several threads.
 
-    def __init__(self, device: torch.device) -> None:
+    Of the samples, which a source should give as the same objects each time, those used last stay on the device, up to
+    `room_bytes` in all; others are sent again.
+    """
+
+    def __init__(self, device: torch.device, room_bytes: int = ROOM_BYTES) -> None:
         self._device = device
+        self._room_bytes = room_bytes
+        self._lock = threading.Lock()
         self._mean, self._std = (
             torch.from_numpy(values).to(device)[:, None, None] for values in (PIXEL_MEAN, PIXEL_STD)
         )
-        self._sent: dict[int, _Sent] = {}
+        self._sent: OrderedDict[int, _Sent] = OrderedDict()
+        self._held_bytes = 0
         self._local = threading.local()
 
     @torch.no_grad()
     def __call__(self, plan: CropPlan, settings: AugmentSettings) -> RenderedCrop:
         with self._own_stream():
-            return self._render(plan, settings)
+            crop = self._render(plan, settings)
+            if self._device.type == "cuda":  # the step reads them on the default stream
+                for tensor in (crop.image, crop.targets, *([] if crop.bare is None else [crop.bare])):
+                    tensor.record_stream(torch.cuda.default_stream(self._device))
+            return crop
 
     @contextmanager
     def _own_stream(self) -> Iterator[None]:
@@ -93,8 +118,7 @@ class DeviceRenderer:
         self, plan: CropPlan, sent: _Sent, pasted: list[Tensor], laid: Tensor | None, settings: AugmentSettings
     ) -> Tensor:
         grid = plan.size // LOW_RES_STRIDE
-        x0, y0, x1, y1 = plan.window
-        own = sent.masks(list(plan.masks))[:, y0:y1, x0:x1]
+        own = sent.masks(list(plan.masks), plan.window)
         cells = _cells(_resize(own, plan.out_size), plan, flip=plan.flip) if len(own) else own.new_zeros(0, grid, grid)
         before = cells.sum(dim=(1, 2))
         cells = cells if laid is None else cells * (1 - laid)
@@ -109,7 +133,7 @@ class DeviceRenderer:
         x0, y0, x1, y1 = paste.source
         left, top, right, bottom = paste.target
         sent = self._send(paste.donor)
-        mask, image = sent.masks([paste.index])[:, y0:y1, x0:x1], sent.image[:, y0:y1, x0:x1].float()
+        mask, image = sent.masks([paste.index], paste.source), sent.image[:, y0:y1, x0:x1].float()
         thing = _resize(torch.cat([mask * 255, image]), (bottom - top, right - left))
         thing = thing.flip(-1) if paste.flip else thing
         alpha = thing[:1] / 255
@@ -138,13 +162,24 @@ class DeviceRenderer:
         return inner[0] if float(inner.sum()) >= MIN_BARE else None
 
     def _send(self, sample: Sample) -> _Sent:
-        sent = self._sent.get(id(sample))
+        with self._lock:
+            sent = self._sent.get(id(sample))
         if sent is None:
             image = torch.from_numpy(np.ascontiguousarray(sample.image.transpose(2, 0, 1))).to(self._device)
             packed = torch.from_numpy(np.packbits(sample.masks(), axis=-1)).to(self._device)
             bare = torch.from_numpy(sample.bare()).to(self._device) if sample.complete else None
             sent = _Sent(sample, image, packed, bare)
-            self._sent[id(sample)] = sent
+        with self._lock:
+            if id(sample) not in self._sent:  # else another thread was faster
+                self._sent[id(sample)] = sent
+                self._held_bytes += sent.nbytes
+            sent = self._sent[id(sample)]
+            self._sent.move_to_end(id(sample))
+            while len(self._sent) > 1 and self._held_bytes > self._room_bytes:
+                self._held_bytes -= self._sent.popitem(last=False)[1].nbytes
+        if self._device.type == "cuda":  # may be dropped while this thread's stream still reads it
+            for tensor in sent.tensors:
+                tensor.record_stream(torch.cuda.current_stream(self._device))
         return sent
 
 

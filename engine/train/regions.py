@@ -2,8 +2,8 @@
 
 A region is worth a mask when it lives long (its neighbours are far less alike than its halves were) and a strong edge
 runs around it. Such masks are things, parts of things and stuff: what a model of "any object" should answer to, though
-not all that it should. `RegionDataset` finds them as they are asked for; `region_file` writes them for a folder, as
-COCO instances that `CocoDataset` reads. Knows nothing of models.
+not all that it should. `region_file` writes them for a folder, as COCO instances that `CocoDataset` reads. Knows
+nothing of models.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import cv2
@@ -23,7 +22,7 @@ from engine.export import coco
 from engine.generate.images import find_images, read_image
 from engine.masks import rle as rle_ops
 from engine.masks.components import remove_small_regions
-from engine.train.data import BoolArray, Sample, SampleSource, UInt8Array
+from engine.train.data import BoolArray, UInt8Array
 from engine.train.hierarchy import Tree, hierarchy
 
 if TYPE_CHECKING:
@@ -118,32 +117,6 @@ def _known(mask: BoolArray, masks: list[BoolArray]) -> bool:
 def region_rles(image: UInt8Array, *, limit: int = LIMIT) -> tuple[Rle, ...]:
     """`region_masks` as compressed RLEs."""
     return tuple(rle_ops.encode(mask) for mask in region_masks(image, limit=limit))
-
-
-class RegionDataset:
-    """The images of another source with their regions for masks; a plain image has none.
-
-    Found when a sample is first asked for and kept in memory. Threads may ask at once.
-    """
-
-    def __init__(self, source: SampleSource, *, limit: int = LIMIT) -> None:
-        self.source = source
-        self.limit = limit
-        self._lock = Lock()
-        self._rles: dict[int, tuple[Rle, ...]] = {}
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitem__(self, index: int) -> Sample:
-        sample = self.source[index]
-        with self._lock:
-            rles = self._rles.get(index)
-        if rles is None:  # outside the lock: two threads at worst find the same twice
-            rles = region_rles(sample.image, limit=self.limit)
-            with self._lock:
-                rles = self._rles.setdefault(index, rles)
-        return Sample(sample.name, sample.image, rles)
 
 
 def region_file(

@@ -70,10 +70,10 @@ class RoundSettings:
     """How much a round trains.
 
     `max_steps` None chooses about `epochs` looks at every mask, within 60 to 240 steps; the round ends after `minutes`
-    in any case. The defaults keep a decoder round of 40 images under two minutes on two cores. A full round of a large
-    encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once). `replay` is the share of a step's
-    images that are scenes, of which there are `replay_scenes`. `detector` None leaves the detector as it is, or in a
-    full round out.
+    in any case. The defaults end a decoder round after two minutes; on two cores that is about 90 steps of the packaged
+    model. A full round of a large encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once).
+    `replay` is the share of a step's images that are scenes, of which there are `replay_scenes`. `detector` None leaves
+    the detector as it is, or in a full round out.
     """
 
     seed: int = 0
@@ -148,7 +148,7 @@ def train_full_round(
     )
     num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
     run = _train_settings(settings, "full", num_masks, config.image_size)
-    embed = partial(embedded, samples=samples)
+    embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop)
     return _round(model, batches, embed, (run, settings.detector), out_dir, progress, should_stop)
 
 
@@ -171,6 +171,8 @@ def _round(
     if result.finished and how is not None:
         student.detector = detector or build_detector(model.config, seed=how.seed)
         examples = [_detector_example(sample, model.config.image_size) for sample in images(student)]
+        if should_stop is not None and should_stop():
+            return student.eval().requires_grad_(True)
         with one_thread():  # seconds of work, which several threads on a busy machine spend waiting for each other
             train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
     return student.eval().requires_grad_(True)
@@ -212,11 +214,20 @@ def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_si
 
 
 @torch.inference_mode()
-def embedded(model: Sam, samples: SampleSource) -> list[RoundSample]:
-    """Images as a decoder round of `model` takes them."""
+def embedded(
+    model: Sam,
+    samples: SampleSource,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> list[RoundSample]:
+    """Images as a decoder round of `model` takes them; only the first of them if it is asked to stop."""
     encoder = encoder_sha256(model)
-    made = []
+    made: list[RoundSample] = []
     for index in range(len(samples)):
+        if should_stop is not None and should_stop():
+            break
+        if progress is not None:
+            progress(index, len(samples), {"step": float(index)})
         sample = samples[index]
         meta = embedding_file.EmbeddingMeta(
             encoder_sha256=encoder,

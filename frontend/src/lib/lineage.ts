@@ -51,13 +51,15 @@ export function recipeOf(mode: unknown, settings: Document): Fact[] {
   const steps = number(settings.steps) ?? number(settings.max_steps);
   const epochs = number(settings.epochs);
   add("Trains", mode === "full" ? "the whole model" : mode === "decoder" ? "the decoder" : null);
-  add("Steps", steps !== null ? String(steps) : epochs !== null ? `${epochs} epochs` : null);
+  add("Steps", steps !== null ? `up to ${steps}` : epochs !== null ? `${epochs} epochs` : null);
   add("At most", unit(settings.minutes, "min"));
   add("Learning rate", unit(settings.learning_rate));
   const [images, masks] = [number(settings.num_images), number(settings.num_masks)];
   add("A step", images !== null && masks !== null ? `${images} images × ${masks} masks` : null);
   const replay = number(settings.replay);
   add("Replay", replay === null ? null : replay > 0 ? `${fixed(100 * replay, 0)} % generated scenes` : "none");
+  const detector = number(settings.detector_steps);
+  add("Detector", detector === null ? null : detector > 0 ? `${detector} steps` : "left as it was");
   add("Stage 3 masks", settings.include_generated === true ? "learned from too" : null);
   add("Seed", unit(settings.seed));
   return facts;

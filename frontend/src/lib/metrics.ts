@@ -7,6 +7,7 @@ const LABELS: Record<string, string> = {
   noc85: "Clicks to IoU 0.85",
   noc90: "Clicks to IoU 0.90",
   calibration_error_1: "Calibration error, 1 click",
+  detector_recall: "Objects the detector finds",
 };
 
 export interface MetricRow {

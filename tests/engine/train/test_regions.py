@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -14,9 +13,9 @@ from typer.testing import CliRunner
 from engine.cli import app
 from engine.errors import TrainingError
 from engine.train import regions
-from engine.train.data import CocoDataset, Sample
+from engine.train.data import CocoDataset
 from engine.train.hierarchy import hierarchy
-from engine.train.regions import RegionDataset, region_file, region_masks
+from engine.train.regions import region_file, region_masks
 from engine.train.scenes import make_scene
 
 
@@ -115,21 +114,6 @@ def test_the_tree_is_one():
         sides = (inside[:, 1:] != inside[:, :-1]).sum() + (inside[1:] != inside[:-1]).sum()
         assert tree.outline[node] == sides
     assert ((tree.contrast >= 0) & (tree.contrast <= 1)).all()
-
-
-def test_a_dataset_has_the_images_with_their_regions(scenes: list[Sample], monkeypatch: pytest.MonkeyPatch):
-    dataset = RegionDataset(scenes, limit=4)
-    assert len(dataset) == len(scenes)
-    with ThreadPoolExecutor(4) as pool:
-        samples = list(pool.map(dataset.__getitem__, [0, 1, 0, 1]))
-    assert samples[0].rles == samples[2].rles
-    for sample, scene in zip(samples[:2], scenes[:2], strict=True):
-        assert (sample.name, sample.complete) == (scene.name, False)
-        assert sample.image is scene.image
-        expected = region_masks(scene.image, limit=4)
-        assert np.array_equal(sample.masks(), np.stack(expected))
-    monkeypatch.setattr(regions, "region_rles", None)  # what was found is kept
-    assert dataset[0].rles == samples[0].rles
 
 
 def photographs(folder: Path) -> Path:
