@@ -32,14 +32,10 @@ def split_weight(entry: str) -> tuple[str, float]:
 def data_names(data: list[str]) -> list[str]:
     """What a model file says of the folders it was trained on: their own names, not whose machine they were on.
 
-    A file is told by its folder's name and its own. "FOLDER:WEIGHT" keeps its weight.
+    "FOLDER:WEIGHT" keeps its weight.
     """
-    names = []
-    for entry in data:
-        path = Path(split_weight(entry)[0]).resolve()
-        weight = entry[len(split_weight(entry)[0]) :]
-        names.append(f"{path.parent.name}/{path.name}{weight}" if path.is_file() else f"{path.name}{weight}")
-    return names
+    folders = [(split_weight(entry)[0], entry) for entry in data]
+    return [Path(folder).resolve().name + entry[len(folder) :] for folder, entry in folders]
 
 
 def _is_positive(text: str) -> bool:

@@ -108,3 +108,18 @@ def test_batches_on_a_device_are_repeatable_and_have_pastes() -> None:
     assert torch.equal(one.targets, again.targets)
     assert one.inputs.shape == (3, 3, 128, 128)
     assert not torch.equal(one.inputs, batches.batch(0, 8, BatchSize(128, 3, 4)).inputs)
+
+
+def test_a_device_with_little_room_holds_the_samples_used_last() -> None:
+    samples = [scene(seed) for seed in range(4)]
+    renderer = DeviceRenderer(torch.device("cpu"), room_bytes=250_000)
+    for sample in samples:
+        renderer(plan(sample, 0, NO_AUGMENTATION), NO_AUGMENTATION)
+    held = [sent.sample for sent in renderer._sent.values()]
+    assert 0 < len(held) < 4
+    assert held[-1] is samples[-1]
+    assert renderer._held_bytes == sum(sent.nbytes for sent in renderer._sent.values()) <= 250_000
+    whole = DeviceRenderer(torch.device("cpu"))
+    for sample in samples:
+        planned = plan(sample, 1, CALM)
+        assert torch.equal(renderer(planned, CALM).targets, whole(planned, CALM).targets)
