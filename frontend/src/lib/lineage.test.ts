@@ -29,7 +29,7 @@ test("a round's version says who, from what, how and why", () => {
   });
   expect(lineage.recipe.map((fact) => `${fact.label}: ${fact.value}`)).toEqual([
     "Trains: the decoder",
-    "Steps: 60",
+    "Steps: up to 60",
     "At most: 10 min",
     "Learning rate: 0.0003",
     "A step: 4 images × 6 masks",
