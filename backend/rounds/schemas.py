@@ -18,7 +18,7 @@ class RoundOptions(BaseModel):
     max_steps: int | None = Field(default=None, ge=1, le=100_000, description="optimiser steps, instead of epochs")
     epochs: float = Field(default=4.0, gt=0, le=1000, description="looks at every mask, within sensible bounds")
     minutes: float = Field(default=10.0, gt=0, le=24 * 60, description="training ends after this long in any case")
-    learning_rate: float = Field(default=3e-4, gt=0, le=1e-2)
+    learning_rate: float = Field(default=1e-4, gt=0, le=1e-2)
     num_images: int = Field(default=4, ge=1, le=64, description="images per step")
     num_masks: int = Field(default=6, ge=1, le=64, description="masks per image and step")
     detector_steps: int = Field(

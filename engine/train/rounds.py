@@ -80,7 +80,7 @@ class RoundSettings:
     max_steps: int | None = None
     epochs: float = 4.0
     minutes: float | None = 2.0
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     encoder_lr: float = 0.3
     num_images: int = 4
     shards: int = 2

@@ -2355,7 +2355,7 @@ export interface components {
             minutes?: number;
             /**
              * Learning Rate
-             * @default 0.0003
+             * @default 0.0001
              */
             learning_rate?: number;
             /**
@@ -2627,7 +2627,7 @@ export interface components {
              * @default {
              *       "epochs": 4,
              *       "minutes": 10,
-             *       "learning_rate": 0.0003,
+             *       "learning_rate": 0.0001,
              *       "num_images": 4,
              *       "num_masks": 6,
              *       "detector_steps": 200,
