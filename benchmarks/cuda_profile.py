@@ -30,7 +30,7 @@ STAGES: list[tuple[str, Any, str]] = [
     ("embed", Sam, "embed"),
     ("prepare", Sam, "prepare"),
     ("matrices of the pixels", pixels.PixelFilter, "__init__"),
-    ("prompt tokens", generator.MaskGenerator, "_point_tokens"),
+    ("prompt tokens", generator.MaskGenerator, "_tokens"),
     ("decoder: answer", MaskDecoder, "answer"),
     ("decoder: what passes", generator.MaskGenerator, "_answers"),
     ("decoder: draw", MaskDecoder, "draw"),

@@ -172,6 +172,9 @@ class _RoundRun:
         return model if model.device.type == "cpu" else copy.deepcopy(model).cpu()
 
     def _training_progress(self, done: int, total: int, figures: Mapping[str, float]) -> None:
+        if "embedded" in figures:  # after a full round, whose encoder is new to all images
+            self.ctx.progress(DECODER_DONE, WHOLE, f"Embedding for the detector: {done} of {total} images")
+            return
         if "detector_loss" in figures:
             self.detector = {"steps": figures["step"], "loss": figures["detector_loss"]}
             share = (TRAINING_DONE - DECODER_DONE) * done // max(1, total)

@@ -14,7 +14,7 @@ from engine.console import fail_clearly, print_json, stderr, stdout
 if TYPE_CHECKING:
     from engine.model.config import ModelConfig
     from engine.train.batches import MixedSource
-    from engine.train.data import KEEP_BYTES, ImageFolder
+    from engine.train.data import ImageFolder
 
 MOST_LOADERS = 12  # beside a GPU, which wants hundreds of crops a second; a CPU has none to spare
 
@@ -109,7 +109,7 @@ def _loaders(device: str) -> int:
 def _source(data: list[str]) -> tuple[MixedSource, list[ImageFolder]]:
     """The folders of `data` ("FOLDER" or "FOLDER:WEIGHT"), as one source and one by one."""
     from engine.train.batches import MixedSource
-    from engine.train.data import ImageFolder
+    from engine.train.data import KEEP_BYTES, ImageFolder
 
     entries = [split_weight(entry) for entry in data]
     folders = [ImageFolder(folder, keep_bytes=KEEP_BYTES // len(entries)) for folder, _ in entries]

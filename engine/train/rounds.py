@@ -227,7 +227,7 @@ def embedded(
         if should_stop is not None and should_stop():
             break
         if progress is not None:
-            progress(index, len(samples), {"step": float(index)})
+            progress(index, len(samples), {"embedded": float(index)})
         sample = samples[index]
         meta = embedding_file.EmbeddingMeta(
             encoder_sha256=encoder,
