@@ -47,7 +47,12 @@ def main() -> None:
     scenes = SceneDataset(max(args.images, 4), seed=500)
     samples = embed(model, scenes)
     settings = RoundSettings(
-        minutes=None, checkpoint_every_s=1e9, num_images=args.images, num_masks=args.masks, shards=args.shards
+        minutes=None,
+        checkpoint_every_s=1e9,
+        num_images=args.images,
+        num_masks=args.masks,
+        shards=args.shards,
+        detector=None,  # what follows a round's steps is not one of them
     )
     seconds: dict[str, list[float]] = {DECODER: [], FULL: []}
     waiting: dict[str, float] = {}
