@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +23,7 @@ import torch
 
 from engine.errors import TrainingError
 from engine.geometry import LOW_RES_STRIDE
+from engine.train.ahead import made_ahead
 from engine.train.batches import Batch, BatchSize, part_of
 from engine.train.checkpoint import TrainState, load_state, save_state
 from engine.train.clicks import Script
@@ -34,7 +34,6 @@ from engine.train.rates import learning_rate, parameter_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from concurrent.futures import Future
     from pathlib import Path
 
     from torch import Tensor
@@ -216,7 +215,6 @@ class _Run:
         if self._path.exists():
             self.state = load_state(self._path, settings, model, self._optimizer)
         self._started = time.monotonic()
-        self._waited_s = 0.0
         self.stopped = False
         model.train()
         frozen = settings.freeze_batchnorm or settings.mode == "decoder"
@@ -259,28 +257,18 @@ class _Run:
 
     def batches(self) -> Iterator[tuple[Batch, Phase]]:
         """This process's batches and their phases until the end, made in threads while those before are trained on."""
-        pool = ThreadPoolExecutor(max_workers=self.settings.loaders, thread_name_prefix="batches")
-        ahead: deque[Future[tuple[Batch, Phase]]] = deque()
-        due, arrived = self.state.step, None
-        try:
-            while not self.finished:
-                while len(ahead) <= self.settings.loaders and due != self.settings.max_steps:
-                    by_steps = due / self.settings.max_steps if self.settings.max_steps else 0.0
-                    ahead.append(pool.submit(self._make_batch, due, max(by_steps, self.fraction)))
-                    due += 1
-                asked = time.monotonic()
-                made = ahead.popleft().result()
-                now = time.monotonic()
-                if arrived is None:  # nothing could have hidden the time that the first one takes
-                    arrived = now
-                else:
-                    self._waited_s += now - asked
-                    self.figures["waiting"] = self._waited_s / (now - arrived)
-                yield made
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return made_ahead(
+            self._make_batch,
+            first=self.state.step,
+            last=self.settings.max_steps,
+            loaders=self.settings.loaders,
+            finished=lambda: self.finished,
+            note_waiting=partial(self.figures.__setitem__, "waiting"),
+        )
 
-    def _make_batch(self, step: int, fraction: float) -> tuple[Batch, Phase]:
+    def _make_batch(self, step: int) -> tuple[Batch, Phase]:
+        by_steps = step / self.settings.max_steps if self.settings.max_steps else 0.0
+        fraction = max(by_steps, self.fraction)
         phase = next((p for p in self.settings.phases if fraction < p.until), self.settings.phases[-1])
         places = part_of(phase.batch.num_images, self._processes.count)[self._processes.rank]
         return self._source.batch(self.settings.seed, step, phase.batch, places), phase

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from engine.errors import TrainingError
 from engine.model.config import CONV_STRIDE
+from engine.train.ahead import made_ahead
 from engine.train.checkpoint import TrainState, load_state, save_state
 from engine.train.interaction import encode
 from engine.train.loop import SMOOTHING, TIME_TICKS
@@ -28,7 +28,6 @@ from engine.train.rates import encoder_layer, learning_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
     from pathlib import Path
 
     from engine.model.sam import Sam
@@ -175,7 +174,6 @@ class _Run:
         self.figures: dict[str, float] = {"step": float(self.state.step)}
         self._loss: Tensor | None = None
         self._started = time.monotonic()
-        self._waited_s = 0.0
         self._parts.train()
         model.freeze_batchnorm(settings.frozen_layers > 0, settings.frozen_layers)
 
@@ -203,25 +201,14 @@ class _Run:
 
     def batches(self) -> Iterator[MaskedBatch]:
         """The batches until the end, made in threads while those before are trained on."""
-        pool = ThreadPoolExecutor(max_workers=self.settings.loaders, thread_name_prefix="batches")
-        ahead: deque[Future[MaskedBatch]] = deque()
-        due, arrived = self.state.step, None
-        try:
-            while not self.finished:
-                while len(ahead) <= self.settings.loaders and due != self.settings.max_steps:
-                    ahead.append(pool.submit(self._make_batch, due))
-                    due += 1
-                asked = time.monotonic()
-                batch = ahead.popleft().result()
-                now = time.monotonic()
-                if arrived is None:  # nothing could have hidden the time that the first one takes
-                    arrived = now
-                else:
-                    self._waited_s += now - asked
-                    self.figures["waiting"] = self._waited_s / (now - arrived)
-                yield batch
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return made_ahead(
+            self._make_batch,
+            first=self.state.step,
+            last=self.settings.max_steps,
+            loaders=self.settings.loaders,
+            finished=lambda: self.finished,
+            note_waiting=partial(self.figures.__setitem__, "waiting"),
+        )
 
     def _make_batch(self, step: int) -> MaskedBatch:
         batch = self._batches.batch(self.settings.seed, step)
