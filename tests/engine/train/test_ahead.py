@@ -24,10 +24,10 @@ def test_nothing_is_made_once_the_run_is_finished() -> None:
         asked.append(step)
         return step
 
-    for step in made_ahead(
+    batches = made_ahead(
         make, first=0, last=None, loaders=2, finished=lambda: len(seen) >= 5, note_waiting=lambda _: None
-    ):
-        seen.append(step)
+    )
+    seen.extend(batches)
     assert seen == [0, 1, 2, 3, 4]
     assert max(asked) <= 7
 
