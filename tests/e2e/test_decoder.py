@@ -215,7 +215,10 @@ def test_memory_stays_flat_over_many_images(worker: Page, names: tuple[Json, Jso
     assert len(heaps) == MANY_IMAGES
     assert heaps[0] > 0
     assert heaps[1] <= heaps[9] <= 1.5 * heaps[1], "the client takes the second image's memory for the usual one"
-    assert heaps[-1] == heaps[9], f"{heaps[9]} bytes after ten images, {heaps[-1]} after {MANY_IMAGES}"
+    # WebAssembly memory grows by a fifth at a time, and when fragments make it do so is a matter of timing. A leak of
+    # one embedding an image would come to ten times that.
+    grown = f"{heaps[9]} bytes after ten images, {heaps[-1]} after {MANY_IMAGES}"
+    assert heaps[-1] <= 1.25 * heaps[9], grown
 
 
 def _page_prompts(prompt: Json) -> list[Json]:
