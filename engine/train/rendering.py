@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.geometry import LOW_RES_STRIDE
-from engine.train.augment import plan_crop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.train.augment import AugmentSettings, Colour, CropPlan, Paste
-    from engine.train.data import Sample, UInt8Array
+    from engine.train.data import UInt8Array
 
 PIXEL_MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 PIXEL_STD = np.array([58.395, 57.12, 57.375], np.float32)
@@ -39,21 +38,6 @@ class Crop:
     image: FloatArray
     targets: FloatArray
     bare: FloatArray | None = None
-
-
-def make_crop(
-    sample: Sample,
-    rng: np.random.Generator,
-    *,
-    size: int,
-    frame: int,
-    num_masks: int,
-    settings: AugmentSettings,
-    donors: Sequence[Sample] = (),
-) -> Crop:
-    """One crop with at most `num_masks` masks (possibly none): `plan_crop`, then `render`."""
-    plan = plan_crop(sample, rng, size=size, frame=frame, num_masks=num_masks, settings=settings, donors=donors)
-    return render(plan, settings)
 
 
 def render(plan: CropPlan, settings: AugmentSettings) -> Crop:

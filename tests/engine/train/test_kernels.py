@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.masks.clicks import centre_click
-from engine.train.augment import NO_AUGMENTATION, AugmentSettings
+from engine.train.augment import NO_AUGMENTATION, AugmentSettings, plan_crop
 from engine.train.batches import Batch, BatchSize, ImageBatches
 from engine.train.clicks import (
     Script,
@@ -21,12 +21,19 @@ from engine.train.clicks import (
 )
 from engine.train.data import Sample, sample_from_masks
 from engine.train.losses import interaction_loss, mask_iou, mask_loss
-from engine.train.rendering import PIXEL_MEAN, low_res_target, make_crop
+from engine.train.rendering import PIXEL_MEAN, Crop, low_res_target, render
 from engine.train.scenes import make_scene
 
 
 def chance(count: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(count, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def make_crop(
+    sample: Sample, rng: np.random.Generator, *, size: int, frame: int, num_masks: int, settings: AugmentSettings
+) -> Crop:
+    plan = plan_crop(sample, rng, size=size, frame=frame, num_masks=num_masks, settings=settings)
+    return render(plan, settings)
 
 
 def square_sample() -> Sample:
