@@ -69,6 +69,13 @@ class Frame:
         """Side of the low_res grid."""
         return self.image_size // LOW_RES_STRIDE
 
+    @property
+    def low_res_window(self) -> tuple[int, int]:
+        """(h, w) of the low_res values, from the first on, that the image's own pixels read; a multiple of 4 each."""
+        # The last pixel reads one value beyond its own.
+        height, width = (-(-(-(-side // LOW_RES_STRIDE) + 1) // 4) * 4 for side in self.input_size)
+        return min(self.low_res_size, height), min(self.low_res_size, width)
+
     def points_to_model(self, points: ArrayLike) -> NDArray[np.float32]:
         """(..., 2) image-frame (x, y) -> model frame. The half-pixel shift belongs to the prompt encoder, not here."""
         return (np.asarray(points, dtype=np.float64) * self._point_scale).astype(np.float32)

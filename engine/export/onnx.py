@@ -3,7 +3,7 @@
 prepare.onnx, once per image:
     in   embedding      float32 [1, C, G, G]
     out  the image as each layer will look at it, and what the layer norms need of it: some twenty float32 tensors,
-         named and described in `engine.export.folded`; feed them to decode as they are
+         named and described in `engine.model.folded`; feed them to decode as they are
 
 decode.onnx, once per prompt: the outputs above, and
     in   point_coords     float32 [1, N, 2]        model frame, pixels; only N is dynamic
@@ -37,9 +37,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import ExportError
-from engine.export.folded import FoldedDecoder
 from engine.export.simplify import simplified
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
+from engine.model.folded import FoldedDecoder
 
 if TYPE_CHECKING:
     import os

@@ -1,8 +1,7 @@
-"""How a decoder is asked about many prompts: which of them are worth an exact answer, and in how many threads.
+"""How a model is asked about many prompts: by which arrangement of its decoder, how many at once, in how many threads.
 
-Where the device is faster in bfloat16, prompts are screened in it first: those whose predicted IoU stays well below the
-bar are done with, the others are answered again in float32. So the masks are those of float32 alone, as long as
-bfloat16 is not further off than `SCREEN_MARGIN`.
+On a CPU arithmetic is dear: `engine.model.many` does half of it. A GPU waits for launches rather than for arithmetic,
+and the decoder as it was trained has fewer.
 
 Batches are worked on side by side. On a CPU by one thread each: the pieces of a batch are so small that threads which
 share them would mostly wait for each other. For a GPU by a few, so that it has the next batch to do while one thread
@@ -12,58 +11,75 @@ waits for its answers and writes down their masks.
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from engine.generate.upsample import one_thread
-from engine.model.device import fast_dtype
-from engine.model.mask_decoder import ImageFeatures, MaskDecoder
+from engine.model.many import ManyPrompts
+from engine.model.mask_decoder import Answers, MaskDecoder
 from engine.model.sam import Sam
 
 BATCH_ON_GPU = 128  # in float32; bfloat16 has room for twice as many
 WORKERS_ON_GPU = 2  # three or more gained nothing, measured with batches of 64 to 256
-CELLS_ON_CPU = 2**22  # numbers in the image cells of a batch: 32 prompts of the packaged model, 4 of a released size
-SCREEN_MARGIN = 0.02  # bfloat16 moves predicted IoU by up to 0.008 (docs/log.md, 2026-11-22)
-SCREEN_PAYS_BELOW = 0.35  # share of points that pass: screening costs about two thirds of answering
+WEIGHTS_ON_CPU = 2**20  # attention weights of a batch: 16 prompts of the packaged model, 4 of a released size
+DRAWN_ON_CPU = 4  # prompts whose masks are drawn at once: drawing takes most of the memory, and no longer in parts
+USUAL_TOKENS = 7  # of a click or a box, with the output tokens
 
 Prompts = npt.NDArray[np.float64]  # points (N, 2) or boxes (N, 4)
 BoolArray = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
 
-def batch_size(model: Sam) -> int:
-    """How many prompts about one image are best answered at once by each thread."""
-    if model.device.type != "cpu":
-        return BATCH_ON_GPU * 4 // model.dtype.itemsize
-    return max(1, CELLS_ON_CPU // (model.config.grid**2 * model.config.prompt_dim))
+class Asked(Protocol):
+    """Answers whose masks are drawn on demand."""
+
+    @property
+    def iou(self) -> torch.Tensor:
+        """(N, M) predicted IoU, in the order [single, candidate 1, 2, 3]."""
+
+    def draw(self, index: torch.Tensor, window: tuple[int, int]) -> torch.Tensor:
+        """The masks of the prompts `index` (K,): the first `window` (h, w) of their low_res logits, (K, M, h, w)."""
 
 
-class Screen:
-    """Tells, in a lower precision, which prompts about an image are worth an exact answer, as long as that saves work:
-    those of which one of the answers `used` nears the bar. One that is `off` lets all of them pass.
+class _OnDevice:
+    """Answers of the decoder as it was trained."""
+
+    def __init__(self, decoder: MaskDecoder, answers: Answers) -> None:
+        self._decoder, self._answers = decoder, answers
+        self.iou = answers.iou
+
+    def draw(self, index: torch.Tensor, window: tuple[int, int]) -> torch.Tensor:
+        return self._decoder.draw(Answers(*(part[index] for part in self._answers)), window)
+
+
+class Asker:
+    """A model asked about one image.
+
+    Args:
+        model: on the device that does the work.
+        embedding: (1, C, G, G) of the image.
+
+    Attributes:
+        batch_size: how many prompts are best asked about at once by each thread.
+        drawn_at_once: of how many the masks are best drawn at once.
     """
 
-    def __init__(self, features: ImageFeatures, bar: float, used: slice, *, off: bool = False) -> None:
-        dtype = fast_dtype(features.cells.device)
-        self._features = None if off or dtype == features.cells.dtype else features.to(dtype)
-        self._bar = bar - SCREEN_MARGIN
-        self._used = used
-        self._seen = self._passed = 0
+    batch_size: int
+    drawn_at_once: int
 
-    def promising(self, decoder: MaskDecoder, sparse: torch.Tensor) -> BoolArray:
-        """(N, T, C) prompts -> (N,). Answers that are not finite pass: the exact answer will report them."""
-        count = len(sparse)
-        if self._features is None or self._passed > SCREEN_PAYS_BELOW * max(self._seen, BATCH_ON_GPU):
-            return np.ones(count, dtype=np.bool_)
-        with torch.inference_mode():
-            hopeless = (decoder.answer(self._features, sparse).iou[:, self._used] <= self._bar).all(dim=1)
-        passed: BoolArray = ~hopeless.cpu().numpy()
-        self._seen += count
-        self._passed += int(np.count_nonzero(passed))
-        return passed
+    def __init__(self, model: Sam, embedding: torch.Tensor) -> None:
+        config, decoder = model.config, model.mask_decoder
+        if model.device.type == "cpu":
+            weights = config.transformer_heads * USUAL_TOKENS * config.grid**2
+            self.batch_size, self.drawn_at_once = max(1, WEIGHTS_ON_CPU // weights), DRAWN_ON_CPU
+            self.ask: Callable[[torch.Tensor], Asked] = ManyPrompts(model, embedding).answer
+            return
+        self.batch_size, self.drawn_at_once = BATCH_ON_GPU * 4 // model.dtype.itemsize, BATCH_ON_GPU
+        features = model.prepare(embedding)
+        self.ask = lambda sparse: _OnDevice(decoder, decoder.answer(features, sparse))
 
 
 def side_by_side(

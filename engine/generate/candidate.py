@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from typing import Any, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from engine.generate.crops import Crop
 from engine.masks import boxes, components, nms
 from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Box = tuple[int, int, int, int]
 
@@ -59,12 +56,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A mask that has passed on a GPU, before it is written down; `low_res` (S/4, S/4) are its logits there.
+    """A mask that has passed, before it is written down; `low_res` (h, w) are its logits, where they were made.
 
-    Most are suppressed, so that their RLEs would be made for nothing.
+    Most are suppressed, so that their RLEs would be made for nothing. `box` is in the image frame, `point` in the
+    crop's.
     """
 
-    low_res: Tensor
+    low_res: Any
     box: Box
     predicted_iou: float
     stability: float

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from engine.errors import EngineError, ImageError
-from engine.generate.asking import BATCH_ON_GPU, BoolArray, Prompts, Screen, batch_size, side_by_side
+from engine.generate.asking import Asker, BoolArray, Prompts, side_by_side
 from engine.generate.candidate import Candidate, MaskRecord, Sketch, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
 from engine.generate.grid import beside, every_second, point_grid
@@ -30,15 +30,12 @@ from engine.generate.pixels import PixelFilter, to_device
 from engine.generate.settings import GeneratorSettings
 from engine.geometry import Frame
 from engine.masks import nms
-from engine.model.mask_decoder import Answers, ImageFeatures
 from engine.model.preprocess import check_rgb
 from engine.model.sam import Sam
 
-DRAWN_ON_CPU = 8  # prompts whose masks are drawn at once: drawing takes most of the memory, and no longer in parts
-HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking; the screen lets all such points pass
+HIT_MARGIN = 0.01  # how far below the bar neighbours are still worth asking
 
 Progress = Callable[[int, int], None]
-Look = Callable[[Prompts], BoolArray]
 Work = Callable[[Prompts], tuple[Sequence[Candidate | Sketch], BoolArray]]
 
 
@@ -137,23 +134,20 @@ class MaskGenerator:
         frame = Frame(crop.size, self.model.config.image_size)
         pixels = PixelFilter(settings, frame, crop, size, self.model.device)
         with torch.inference_mode():
-            features = self.model.prepare(embedding)
-        screen = Screen(features, settings.pred_iou_thresh, self._used, off=not settings.screen)
-
-        def look(batch: Prompts) -> BoolArray:
-            return screen.promising(self.model.mask_decoder, self._tokens(batch, frame))
+            asker = Asker(self.model, embedding)
 
         def work(batch: Prompts) -> tuple[Sequence[Candidate | Sketch], BoolArray]:
-            low_res, iou, index, hits = self._answers(features, self._tokens(batch, frame), name)
+            low_res, iou, index, hits = self._answers(asker, self._tokens(batch, frame), frame.low_res_window, name)
             points = batch.reshape(len(batch), -1, 2).mean(axis=1)
             return pixels.survivors(low_res, iou, points[index]), hits
 
+        step = settings.points_per_batch or asker.batch_size
         if settings.source == "detector":
             boxes = self._boxes(embedding, frame)
             counter.add((settings.max_boxes or 0) - len(boxes))
-            found, _ = self._ask(boxes, look, work, counter)
+            found, _ = self._ask(boxes, work, step, counter)
         else:
-            found = self._ask_grid(crop, look, work, counter)
+            found = self._ask_grid(crop, work, step, counter)
         scores = np.array([candidate.predicted_iou for candidate in found])
         return pixels.written(suppress(found, scores, settings.box_nms_thresh))
 
@@ -170,43 +164,32 @@ class MaskGenerator:
         )
         return frame.boxes_to_image(found.boxes).astype(np.float64)
 
-    def _ask_grid(self, crop: Crop, look: Look, work: Work, counter: _Counter) -> list[Candidate | Sketch]:
+    def _ask_grid(self, crop: Crop, work: Work, step: int, counter: _Counter) -> list[Candidate | Sketch]:
         settings, side = self.settings, self.settings.points_in_layer(crop.layer)
         points = (point_grid(side) * (crop.size[1], crop.size[0])).reshape(side, side, 2)
         first = every_second(side) if settings.coarse_first else np.ones((side, side), dtype=np.bool_)
         hits = np.zeros((side, side), dtype=np.bool_)
-        found, hits[first] = self._ask(points[first], look, work, counter)
+        found, hits[first] = self._ask(points[first], work, step, counter)
         second = beside(hits) & ~first
         counter.add(int(np.count_nonzero(~first & ~second)))
-        found += self._ask(points[second], look, work, counter)[0]
+        found += self._ask(points[second], work, step, counter)[0]
         return found
 
     def _ask(
-        self, prompts: Prompts, look: Look, work: Work, counter: _Counter
+        self, prompts: Prompts, work: Work, step: int, counter: _Counter
     ) -> tuple[list[Candidate | Sketch], BoolArray]:
-        """The masks of prompts, and which of the prompts (N,) had an answer at the bar or nearly so.
-
-        `look` tells which of a batch are promising, `work` does to those what this does to all.
+        """The masks of prompts, `step` of them at once, and which of the prompts (N,) had an answer at the bar or
+        nearly so.
         """
-        device = self.model.device
-        step = self.settings.points_per_batch or batch_size(self.model)
-        # Every batch of the screen holds points from all over the image, so that the first ones tell how many pass.
-        count = -(-len(prompts) // step)
-        promising = np.empty(len(prompts), dtype=np.bool_)
-        # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
-        with closing(side_by_side(look, [prompts[start::count] for start in range(count)], device)) as looks:
-            for start, passed in enumerate(looks):
-                promising[start::count] = passed
-                counter.add(int(np.count_nonzero(~passed)))
-        chosen = np.flatnonzero(promising)
-        batches = [chosen[start : start + step] for start in range(0, len(chosen), step)]
+        batches = [prompts[start : start + step] for start in range(0, len(prompts), step)]
         found: list[Candidate | Sketch] = []
         hits = np.zeros(len(prompts), dtype=np.bool_)
-        with closing(side_by_side(work, [prompts[batch] for batch in batches], device)) as results:
-            for batch, (survivors, hits_of_batch) in zip(batches, results, strict=True):
+        # Closed at once when `progress` raises to cancel: the traceback would keep the threads at work.
+        with closing(side_by_side(work, batches, self.model.device)) as results:
+            for index, (survivors, hits_of_batch) in enumerate(results):
                 found += survivors
-                hits[batch] = hits_of_batch
-                counter.add(len(batch))
+                hits[index * step : (index + 1) * step] = hits_of_batch
+                counter.add(len(hits_of_batch))
         return found, hits
 
     def _tokens(self, prompts: Prompts, frame: Frame) -> torch.Tensor:
@@ -224,30 +207,28 @@ class MaskGenerator:
         return sparse
 
     def _answers(
-        self, features: ImageFeatures, sparse: torch.Tensor, name: str
+        self, asker: Asker, sparse: torch.Tensor, window: tuple[int, int], name: str
     ) -> tuple[torch.Tensor, npt.NDArray[np.float32], npt.NDArray[np.int64], BoolArray]:
         """Answer N prompts (N, T, C), one by one.
 
-        Returns the masks whose predicted IoU passes: low_res logits (K, S/4, S/4) on the model's device, IoU (K,),
+        Returns the masks whose predicted IoU passes: low_res logits (K, *window) on the model's device, IoU (K,),
         index of prompt (K,); and which of the prompts (N,) have one that passes or nearly does.
         """
         device = sparse.device
         with torch.inference_mode():
-            answers = self.model.mask_decoder.answer(features, sparse)
+            answers = asker.ask(sparse)
             # One copy, from which all that follows is laid out here: each look at the device waits for it.
             iou: npt.NDArray[np.float32] = answers.iou.float().cpu().numpy()
             keep = np.zeros(iou.shape, dtype=np.bool_)
             keep[:, self._used] = iou[:, self._used] > self.settings.pred_iou_thresh
             index, column = np.nonzero(keep)
             promising, place = np.unique(index, return_inverse=True)
-            at_once = DRAWN_ON_CPU if device.type == "cpu" else BATCH_ON_GPU
             parts = []
-            for start in range(0, max(len(promising), 1), at_once):
-                some = to_device(promising[start : start + at_once], device)
-                here = (place >= start) & (place < start + at_once)
-                drawn = self.model.mask_decoder.draw(Answers(*(part[some] for part in answers)))
+            for start in range(0, len(promising), asker.drawn_at_once):
+                here = (place >= start) & (place < start + asker.drawn_at_once)
+                drawn = answers.draw(to_device(promising[start : start + asker.drawn_at_once], device), window)
                 parts.append(drawn[to_device(place[here] - start, device), to_device(column[here], device)])
-            low_res = torch.cat(parts)
+            low_res = torch.cat(parts) if parts else answers.iou.new_zeros(0, *window)
             # One bad number spoils the sum; looking at each of them takes ten times as long.
             if not (np.isfinite(iou).all() and torch.isfinite(low_res.sum(dtype=torch.float32))):
                 raise EngineError(

@@ -1,14 +1,14 @@
 """The filters on a mask's own pixels: how stable it is, how large, whether its crop cuts it off; and its RLE.
 
-Two ways to the same masks. On a CPU, one mask after the other, and only the window it lies in. On a GPU, whole images
-of many masks at once: what leaves it is a few numbers of each, and of those that are not suppressed, drawn once more,
-the places where their runs begin and end. No logits of an image are ever copied.
+Two ways to the same masks. On a CPU, one mask after the other, and only the pixels along its edge. On a GPU, whole
+images of many masks at once. What is left of either are a few numbers of each mask and its low_res logits, until it is
+known which masks are suppressed. Only the others are drawn and become RLEs.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from engine.generate.settings import GeneratorSettings
 
 PIXELS_AT_ONCE = 2**26  # on a GPU, of all masks that are drawn together: 256 MiB of logits
+HELD_ON_CPU = 2**27  # bytes of logits that wait for suppression; what comes behind them becomes RLEs at once
 
 Numbers = npt.NDArray[np.float32]
 Points = npt.NDArray[np.float64]
+Edges = tuple[rle_ops.Runs, rle_ops.Runs]
 
 
 class PixelFilter:
@@ -53,62 +55,39 @@ class PixelFilter:
         most = settings.max_mask_fraction
         self._too_large = float("inf") if most is None else most * size[0] * size[1]
         self._upsampler = _upsampler(frame, settings.logit_offset)
+        self._held = 0
         self._on_device = None if device.type == "cpu" else _device_upsampler(frame, settings.logit_offset, device)
 
     def survivors(self, low_res: Tensor, iou: Numbers, points: Points) -> Sequence[Candidate | Sketch]:
-        """What passes: of low_res logits (K, S/4, S/4), IoU (K,), points (K, 2) of the crop."""
+        """Of low_res logits (K, *window) as the crop's frame has it, IoU (K,), points (K, 2): what passes."""
         if not len(low_res):
             return []
         if self._on_device is not None:
-            return list(self._at_once(self._on_device, low_res, iou, points))
-        with one_thread():
-            return list(self._one_by_one(low_res.float().numpy(), iou, points))
+            return list(self._sketches(self._on_device, low_res, iou, points))
+        sketches = list(self._sketches(self._upsampler, low_res.float().numpy(), iou, points))
+        self._held += sum(sketch.low_res.nbytes for sketch in sketches)
+        return sketches if self._held < HELD_ON_CPU else self.written(sketches)
 
     def written(self, found: Sequence[Candidate | Sketch]) -> list[Candidate]:
         """The survivors that are still wanted, with their masks."""
         written = [each for each in found if isinstance(each, Candidate)]
         sketches = [each for each in found if isinstance(each, Sketch)]
-        if self._on_device is None or not sketches:
-            return written
-        x0, y0, _, _ = self._crop.box
-        step = self._on_device.masks_at_once
-        for some in (sketches[start : start + step] for start in range(0, len(sketches), step)):
-            masks = self._on_device.masks(torch.stack([sketch.low_res for sketch in some]))
-            for sketch, (column, row) in zip(some, edges(masks), strict=True):
-                if not len(column):  # drawn with other masks beside it, a pixel at the very level can be lost
-                    continue
-                rle = rle_ops.encode_edges(column, row, (x0, y0), self._size)
-                box = (column[0] + x0, row[0::2].min() + y0, column[-1] + x0, row[1::2].max() - 1 + y0)
-                area = int((row[1::2] - row[0::2]).sum())
-                written.append(
-                    self._candidate(rle, area, np.array(box), sketch.predicted_iou, sketch.stability, sketch.point)
-                )
+        drawn = self._drawn_here(sketches) if self._on_device is None else self._drawn_there(self._on_device, sketches)
+        for sketch, (column, row) in zip(sketches, drawn, strict=True):
+            if not len(column):  # summed up in another order, a pixel at the very level can be lost
+                continue
+            written.append(self._candidate(sketch, column, row))
         return written
 
-    def _one_by_one(self, low_res: Numbers, iou: Numbers, points: Points) -> Iterator[Candidate]:
-        settings = self._settings
-        x0, y0, _, _ = self._crop.box
-        for place in np.flatnonzero(self._upsampler.stability_bound(low_res) >= settings.stability_score_thresh):
-            window = self._upsampler.window(low_res[place])
-            score = float(stability.stability_score(window.logits, offset=settings.logit_offset))
-            mask = window.logits > MASK_LOGIT_THRESH
-            area = int(np.count_nonzero(mask))
-            if not self._passes(score, area):
-                continue
-            corner = (window.corner[0] + x0, window.corner[1] + y0)
-            box = boxes.of_masks(mask[None])[0] + np.array(corner * 2)
-            if self._cut_off(box):
-                continue
-            rle = rle_ops.encode_window(mask, corner, self._size)
-            yield self._candidate(rle, area, box, float(iou[place]), score, _pair(points[place]))
-
-    def _at_once(self, upsampler: DeviceUpsampler, low_res: Tensor, iou: Numbers, points: Points) -> Iterator[Sketch]:
+    def _sketches(
+        self, upsampler: Upsampler | DeviceUpsampler, low_res: Any, iou: Numbers, points: Points
+    ) -> Iterator[Sketch]:
         thresh = self._settings.stability_score_thresh
         x0, y0, _, _ = self._crop.box
         stable = np.flatnonzero(upsampler.stability_bound(low_res) >= thresh)
         if not len(stable):
             return
-        low_res = low_res[to_device(stable, low_res.device)]
+        low_res = _those(low_res, stable)
         strict, areas, loose, *sides = upsampler.numbers(low_res)
         scores = stability.ratio(strict, loose)
         corners = np.stack(sides, axis=1) + np.array((x0, y0) * 2)
@@ -116,36 +95,42 @@ class PixelFilter:
         passed = np.flatnonzero(passes & ~boxes.near_crop_edge(corners, self._crop.box, self._size))
         if not len(passed):
             return
-        kept = low_res[to_device(passed, low_res.device)].unbind()  # a copy: it lives until all points are asked
+        kept = _those(low_res, passed)  # a copy: it lives until all points are asked
         for logits, at in zip(kept, passed, strict=True):
-            place = stable[at]
             left, top, right, bottom = (int(side) for side in corners[at])
-            yield Sketch(logits, (left, top, right, bottom), float(iou[place]), float(scores[at]), _pair(points[place]))
+            point = points[stable[at]]
+            yield Sketch(
+                low_res=logits,
+                box=(left, top, right, bottom),
+                predicted_iou=float(iou[stable[at]]),
+                stability=float(scores[at]),
+                point=(float(point[0]), float(point[1])),
+            )
 
-    def _passes(self, score: float, area: int) -> bool:
-        return score >= self._settings.stability_score_thresh and 0 < area < self._too_large
+    def _drawn_here(self, sketches: Sequence[Sketch]) -> Iterator[Edges]:
+        """The edges of each mask, in the crop's frame."""
+        with one_thread():
+            for sketch in sketches:
+                window = self._upsampler.window(sketch.low_res)
+                column, row = rle_ops.edges(window.logits > MASK_LOGIT_THRESH)
+                yield column + window.corner[0], row + window.corner[1]
 
-    def _cut_off(self, box: npt.NDArray[np.int64]) -> bool:
-        return bool(boxes.near_crop_edge(box[None], self._crop.box, self._size)[0])
+    def _drawn_there(self, upsampler: DeviceUpsampler, sketches: Sequence[Sketch]) -> Iterator[Edges]:
+        for start in range(0, len(sketches), upsampler.masks_at_once):
+            some = sketches[start : start + upsampler.masks_at_once]
+            yield from edges(upsampler.masks(torch.stack([sketch.low_res for sketch in some])))
 
-    def _candidate(
-        self,
-        rle: rle_ops.Rle,
-        area: int,
-        box: npt.NDArray[np.int64],
-        iou: float,
-        score: float,
-        point: tuple[float, float],
-    ) -> Candidate:
+    def _candidate(self, sketch: Sketch, column: rle_ops.Runs, row: rle_ops.Runs) -> Candidate:
         x0, y0, _, _ = self._crop.box
-        left, top, right, bottom = (int(side) for side in box)
+        left, right = int(column[0]), int(column[-1])
+        top, bottom = int(row[0::2].min()), int(row[1::2].max()) - 1
         return Candidate(
-            rle=rle,
-            area=area,
-            box=(left, top, right, bottom),
-            predicted_iou=iou,
-            stability=score,
-            point=(point[0] + x0, point[1] + y0),
+            rle=rle_ops.encode_edges(column, row, (x0, y0), self._size),
+            area=int((row[1::2] - row[0::2]).sum()),
+            box=(left + x0, top + y0, right + x0, bottom + y0),
+            predicted_iou=sketch.predicted_iou,
+            stability=sketch.stability,
+            point=(sketch.point[0] + x0, sketch.point[1] + y0),
             crop=self._crop,
         )
 
@@ -154,7 +139,8 @@ class DeviceUpsampler:
     """As `Upsampler`, for many masks at once on a GPU."""
 
     def __init__(self, frame: Frame, offset: float, device: torch.device) -> None:
-        rows, columns = (torch.from_numpy(matrix.copy()).to(device) for matrix in frame.upsample_matrices())
+        matrices = zip(frame.upsample_matrices(), frame.low_res_window, strict=True)
+        rows, columns = (torch.from_numpy(matrix[:, :used].copy()).to(device) for matrix, used in matrices)
         self._rows, self._columns = rows.t().contiguous(), columns
         height, width = frame.original_size
         self.masks_at_once = max(1, PIXELS_AT_ONCE // (height * width))
@@ -164,7 +150,7 @@ class DeviceUpsampler:
 
     @torch.inference_mode()
     def stability_bound(self, low_res: Tensor) -> Numbers:
-        """(N,) no mask of low_res (N, S/4, S/4) can be more stable in the image than this."""
+        """(N,) no mask of low_res (N, *window) can be more stable in the image than this."""
         low_res = low_res.float()
         most = functional.max_pool2d(low_res[:, None], 3, 1, 1)[:, 0] > MASK_LOGIT_THRESH + self._offset
         least = -functional.max_pool2d(-low_res[:, None], 3, 1, 1)[:, 0] > MASK_LOGIT_THRESH - self._offset
@@ -173,7 +159,7 @@ class DeviceUpsampler:
         return bound(strict, loose)
 
     def numbers(self, low_res: Tensor) -> npt.NDArray[np.int64]:
-        """(7, N) of low_res (N, S/4, S/4): how many pixels lie above the stability's stricter threshold, in the mask,
+        """(7, N) of low_res (N, *window): how many pixels lie above the stability's stricter threshold, in the mask,
         above the looser threshold; and the mask's box xyxy, which means nothing where the mask is empty.
         """
         # All of it is ordered before the first answer is waited for.
@@ -183,7 +169,7 @@ class DeviceUpsampler:
 
     @torch.inference_mode()
     def masks(self, low_res: Tensor) -> Tensor:
-        """low_res (N, S/4, S/4) -> masks (N, w, h), column by column as an RLE wants them."""
+        """low_res (N, *window) -> masks (N, w, h), column by column as an RLE wants them."""
         return self._logits(low_res) > MASK_LOGIT_THRESH
 
     @torch.inference_mode()
@@ -208,8 +194,9 @@ _upsampler = lru_cache(maxsize=2)(Upsampler)
 _device_upsampler = lru_cache(maxsize=2)(DeviceUpsampler)
 
 
-def _pair(point: npt.NDArray[np.float64]) -> tuple[float, float]:
-    return float(point[0]), float(point[1])
+def _those(low_res: Any, places: npt.NDArray[np.int64]) -> Any:
+    """Some of many logits, on the host or where they are."""
+    return low_res[places if isinstance(low_res, np.ndarray) else to_device(places, low_res.device)]
 
 
 def to_device(index: npt.NDArray[np.int64], device: torch.device) -> Tensor:
@@ -224,7 +211,7 @@ def _ends(marked: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.inference_mode()
-def edges(masks: Tensor) -> list[tuple[rle_ops.Runs, rle_ops.Runs]]:
+def edges(masks: Tensor) -> list[Edges]:
     """Of masks (N, w, h), column by column: the column and the row of each edge, as `rle.encode_edges` takes them."""
     # Zeros above and below let no run go on from one column to the next.
     padded = functional.pad(masks, (1, 1))

@@ -39,8 +39,6 @@ class GeneratorSettings:
         box_quality_thresh: ask about boxes whose IoU the detector predicts to be above this (0.2).
         coarse_first: ask every second point in both directions first, and of the others only those next to one that
             had an answer of about pred_iou_thresh or more: half the time for nine masks in ten.
-        screen: where the device is faster in bfloat16, dismiss in it the prompts that stay well below the bar and
-            answer the others in float32; False answers all of them in float32.
         pred_iou_thresh: keep masks whose predicted IoU is above this.
         stability_score_thresh: keep masks at least this stable (`engine.masks.stability`).
         stability_delta, stability_offset: how far the threshold moves, in probabilities or in logits; one of the two.
@@ -64,7 +62,6 @@ class GeneratorSettings:
     max_boxes: int | None = None
     box_quality_thresh: float | None = None
     coarse_first: bool | None = None
-    screen: bool = True
     pred_iou_thresh: float = 0.88
     stability_score_thresh: float = 0.92
     stability_delta: float | None = None
@@ -220,7 +217,6 @@ _RELEASED = {"pred_iou_thresh": 0.88, "stability_score_thresh": 0.92}
 RELEASED_BARS: dict[str, dict[str, float]] = {
     "default": _RELEASED,
     "fast": _RELEASED,
-    "exact": _RELEASED,
     "proposals": {"pred_iou_thresh": 0.92, "stability_score_thresh": 0.94},
     "detector": {"pred_iou_thresh": 0.92, "stability_score_thresh": 0.94},
 }
@@ -252,8 +248,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Half the time: 86 to 100 % of the default's masks, of which a grid of 16 x 16 finds 38 to 80 % (docs/log.md,
     # 2026-11-22).
     "fast": {**_PACKAGED, "coarse_first": True},
-    # The default without any shortcut: every point answered in float32.
-    "exact": {**_PACKAGED, "screen": False},
     # Stage 2: few masks, each worth an annotator's look.
     "proposals": {
         **_PACKAGED,

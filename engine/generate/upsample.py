@@ -1,10 +1,12 @@
 """From a low_res answer to the pixels of its mask, one mask at a time and only where there is something.
 
 The low_res -> image resize is linear along each axis (`engine.geometry`), and an image pixel is a weighted mean of at
-most 3 x 3 neighbouring low_res cells. Two things follow, both exact:
+most 3 x 3 neighbouring low_res cells. Three things follow, all exact:
 
 - Where those cells all lie at or below a level, so does the pixel. So it is enough to upsample the window around the
   cells above the level: the work and the memory are the mask's, not the image's.
+- Rows of the image read a few rows of cells each. So they are made in bands, each from the cells it reads: a twentieth
+  of the multiplications, and what is left is the time that it takes to write the pixels.
 - The pixels above a level can be counted from both sides on the low_res grid, which gives an upper bound of the
   stability before anything is upsampled.
 """
@@ -19,11 +21,12 @@ import numpy.typing as npt
 import torch
 
 from engine.geometry import MASK_LOGIT_THRESH, Frame
-from engine.masks import stability
+from engine.masks import boxes, stability
 from engine.masks.rle import Mask
 
 Logits = npt.NDArray[np.float32]
 _CELLS = np.ones((3, 3), dtype=np.uint8)
+BAND = 64  # rows of pixels
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,15 @@ class _Axis:
         start, stop = int(pixels[0]), int(pixels[-1]) + 1
         return slice(start, stop), slice(int(self.first[start]), int(self.last[stop - 1]) + 1)
 
+    def bands(self, pixels: slice) -> Iterator[tuple[slice, slice]]:
+        """(pixels, the cells they read) of bands of `pixels`."""
+        for start in range(pixels.start, pixels.stop, BAND):
+            stop = min(start + BAND, pixels.stop)
+            yield slice(start, stop), slice(int(self.first[start]), int(self.last[stop - 1]) + 1)
+
 
 class Upsampler:
-    """The resize of one crop.
+    """The resize of one crop; of its low_res values only the frame's `low_res_window`.
 
     Args:
         frame: how the crop sits in the model's square.
@@ -78,8 +87,8 @@ class Upsampler:
     """
 
     def __init__(self, frame: Frame, offset: float) -> None:
-        rows, columns = frame.upsample_matrices()
-        self._rows, self._columns = _Axis(rows), _Axis(columns)
+        (rows, columns), (height, width) = frame.upsample_matrices(), frame.low_res_window
+        self._rows, self._columns = _Axis(rows[:, :height]), _Axis(columns[:, :width])
         self._offset = offset
 
     def window(self, low_res: Logits) -> Window:
@@ -87,24 +96,46 @@ class Upsampler:
         above: Mask = low_res > MASK_LOGIT_THRESH - self._offset
         ys, row_cells = self._rows.span(np.any(above, axis=1))
         xs, column_cells = self._columns.span(np.any(above, axis=0))
-        part = low_res[row_cells, column_cells]
-        rows = torch.from_numpy(self._rows.matrix[ys, row_cells])
         columns = torch.from_numpy(self._columns.matrix[xs, column_cells])
-        logits = torch.mm(torch.mm(rows, torch.from_numpy(part)), columns.T)
+        widened = torch.from_numpy(low_res[row_cells, column_cells]) @ columns.T
+        logits = torch.empty(ys.stop - ys.start, xs.stop - xs.start)
+        for pixels, cells in self._rows.bands(ys):
+            rows = torch.from_numpy(self._rows.matrix[pixels, cells])
+            of_band = widened[cells.start - row_cells.start : cells.stop - row_cells.start]
+            torch.mm(rows, of_band, out=logits[pixels.start - ys.start : pixels.stop - ys.start])
         return Window(logits.numpy(), (xs.start, ys.start))
 
     def stability_bound(self, low_res: Logits) -> npt.NDArray[np.float32]:
-        """(N,) no mask of low_res (N, S/4, S/4) can be more stable in the image than this."""
+        """(N,) no mask of low_res (N, *window) can be more stable in the image than this."""
         strict, loose = np.empty(len(low_res)), np.empty(len(low_res))
         for index, logits in enumerate(low_res):
-            most = cv2.dilate(logits, _CELLS) > MASK_LOGIT_THRESH + self._offset
-            least = cv2.erode(logits, _CELLS) > MASK_LOGIT_THRESH - self._offset
-            strict[index] = self._rows.pixels_of_cell @ most @ self._columns.pixels_of_cell
-            loose[index] = self._rows.pixels_of_cell @ least @ self._columns.pixels_of_cell
+            strict[index] = self._pixels_in(cv2.dilate(logits, _CELLS) > MASK_LOGIT_THRESH + self._offset)
+            loose[index] = self._pixels_in(cv2.erode(logits, _CELLS) > MASK_LOGIT_THRESH - self._offset)
         return bound(strict, loose)
 
+    def numbers(self, low_res: Logits) -> npt.NDArray[np.int64]:
+        """(7, N) of low_res (N, *window): how many pixels lie above the stability's stricter threshold, in the mask,
+        above the looser threshold; and the mask's box xyxy, which means nothing where the mask is empty.
+        """
+        return np.array([self._numbers_of(logits) for logits in low_res], dtype=np.int64).reshape(-1, 7).T
+
+    def _numbers_of(self, low_res: Logits) -> tuple[int, ...]:
+        window = self.window(low_res)
+        mask = window.logits > MASK_LOGIT_THRESH
+        strict, loose = (
+            int(np.count_nonzero(window.logits > MASK_LOGIT_THRESH + move)) for move in (self._offset, -self._offset)
+        )
+        if not mask.any():
+            return (strict, 0, loose, 0, 0, 0, 0)
+        (left, top, right, bottom), (x0, y0) = boxes.of_masks(mask[None])[0], window.corner
+        return (strict, int(np.count_nonzero(mask)), loose, left + x0, top + y0, right + x0, bottom + y0)
+
+    def _pixels_in(self, cells: Mask) -> float:
+        """How many pixels have one of the marked cells as the middle of those they read."""
+        return float(self._rows.pixels_of_cell @ cells @ self._columns.pixels_of_cell)
+
     def pixels_of_cells(self) -> npt.NDArray[np.float64]:
-        """(S/4, S/4) how many pixels have each cell as the middle of those they read."""
+        """(*window) how many pixels have each cell as the middle of those they read."""
         return np.outer(self._rows.pixels_of_cell, self._columns.pixels_of_cell)
 
 

@@ -80,10 +80,16 @@ def encode_window(mask: Mask, corner: tuple[int, int], size: tuple[int, int]) ->
     rows, columns = mask.shape
     if x0 < 0 or y0 < 0 or x0 + columns > width or y0 + rows > height:
         raise FormatError(f"A window of {columns} x {rows} pixels at {corner} leaves its image of {width} x {height}.")
+    return encode_edges(*edges(mask), corner, size)
+
+
+def edges(mask: Mask) -> tuple[Runs, Runs]:
+    """Where the runs of a mask (H, W) begin and end in each column, as `encode_edges` takes them."""
+    rows, columns = mask.shape
     padded = np.zeros((columns, rows + 2), dtype=bool)
     padded[:, 1:-1] = mask.T
     column, row = np.nonzero(padded[:, 1:] != padded[:, :-1])
-    return encode_edges(column, row, corner, size)
+    return column, row
 
 
 def encode_edges(column: Runs, row: Runs, corner: tuple[int, int], size: tuple[int, int]) -> Rle:

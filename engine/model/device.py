@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from engine.errors import EngineError
 
-__all__ = ["fast_dtype", "pick_device"]
+__all__ = ["pick_device"]
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -25,11 +23,3 @@ def pick_device(name: str = "auto") -> torch.device:
         reason = str(error).splitlines()[0]
         raise EngineError(f"The device {chosen!r} cannot be used ({reason}). Use --device cpu.") from error
     return device
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the device multiplies it faster than float32 (GPUs that know it, CPUs with AMX), else float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # not in every torch we support
-    return torch.bfloat16 if device.type == "cpu" and capabilities.get("amx_bf16") else torch.float32

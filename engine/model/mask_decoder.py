@@ -128,30 +128,39 @@ class MaskDecoder(nn.Module):
 
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
         tokens = torch.cat([output_tokens.expand(count, -1, -1), sparse.to(output_tokens.dtype)], dim=1)
-        tokens, cells = self.transformer(tokens, cells, features.pe, kvq)
+        tokens, cells = self.transformer(tokens, cells, features.pe, kvq, num_wanted=len(output_tokens))
 
         iou: Tensor = self.iou_prediction_head(tokens[:, 0])
-        return Answers(tokens[:, 1 : 1 + self.num_mask_tokens], cells, iou)
+        return Answers(tokens[:, 1:], cells, iou)
 
-    def draw(self, answers: Answers) -> Tensor:
-        """The masks of N answers: low_res logits (N, M, 4G, 4G).
+    def draw(self, answers: Answers, window: tuple[int, int] | None = None) -> Tensor:
+        """The masks of N answers: low_res logits (N, M, 4G, 4G), or their first `window` (h, w), multiples of 4."""
+        rows, columns = (side // 4 for side in window) if window else (self.grid, self.grid)
+        cells = answers.cells.reshape(-1, self.grid, self.grid, answers.cells.shape[2])[:, :rows, :columns].flatten(
+            1, 2
+        )
+        first, norm = cast("nn.ConvTranspose2d", self.output_upscaling[0]), cast("CellNorm", self.output_upscaling[1])
+        children = CellNorm.forward(norm, _upscale(cells, first))
+        return self.finish(children, answers.tokens, (4 * rows, 4 * columns))
+
+    def finish(self, children: Tensor, tokens: Tensor, window: tuple[int, int]) -> Tensor:
+        """Masks from what the first upscaling made, normalised: the low_res logits (N, M, *window).
 
         A 2x2 transposed convolution of stride 2 is a matrix product per cell. Cells stay whole until the end, so that
         only the M finished masks, and not their many channels, are shuffled into place.
+
+        Args:
+            children: (N, h/4 * w/4, 4, C') the four children of each cell of the window.
+            tokens: (N, M, C).
+            window: (h, w), multiples of 4.
         """
         kernels = torch.stack(
-            [mlp(answers.tokens[:, index]) for index, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
+            [mlp(tokens[:, index]) for index, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        first, second = (
-            cast("nn.ConvTranspose2d", self.output_upscaling[0]),
-            cast("nn.ConvTranspose2d", self.output_upscaling[3]),
-        )
-        norm = cast("CellNorm", self.output_upscaling[1])
-        x = _upscale(answers.cells, first)
-        x = functional.gelu(CellNorm.forward(norm, x))
-        x = functional.gelu(_upscale(x, second))
-        cells = kernels.to(x.dtype) @ x.flatten(1, -2).transpose(1, 2)
-        masks = rows_of_pixels(cells, self.grid)
+        second = cast("nn.ConvTranspose2d", self.output_upscaling[3])
+        x = functional.gelu(_upscale(functional.gelu(children), second))
+        logits = kernels.to(x.dtype) @ x.flatten(1, -2).transpose(1, 2)
+        masks = rows_of_pixels(logits, window[0] // 4, window[1] // 4)
         return masks.reshape(-1, self.num_mask_tokens, *masks.shape[1:])
 
 
@@ -160,17 +169,18 @@ def _linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return functional.linear(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
-def rows_of_pixels(masks: Tensor, grid: int) -> Tensor:
-    """Masks cell by cell -> pixel by pixel, (K, 4G, 4G).
+def rows_of_pixels(masks: Tensor, height: int, width: int) -> Tensor:
+    """Masks cell by cell -> pixel by pixel, (K, 4 * height, 4 * width).
 
     Args:
-        masks: (K, 16 * G*G) or any shape of these numbers in this order: rows of cells, columns of cells, y and x of
-            the first upscaling, y and x of the second.
+        masks: (K, 16 * height * width) or any shape of these numbers in this order: rows of cells, columns of cells, y
+            and x of the first upscaling, y and x of the second.
+        height, width: rows and columns of cells.
     """
     # The innermost pair stays together as long as it can: a copy that moves single numbers is several times as slow.
-    masks = masks.reshape(-1, grid, 2, 2, 4).transpose(1, 2)
-    masks = masks.reshape(-1, grid * 2, 2, 2).transpose(1, 2)
-    return masks.reshape(-1, 4 * grid, 4 * grid)
+    masks = masks.reshape(-1, width, 2, 2, 4).transpose(1, 2)
+    masks = masks.reshape(-1, width * 2, 2, 2).transpose(1, 2)
+    return masks.reshape(-1, 4 * height, 4 * width)
 
 
 def per_cell(weight: Tensor) -> Tensor:

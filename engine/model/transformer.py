@@ -99,8 +99,12 @@ class CellsToTokens(Attention):
         """(N or 1, P, C) cells, (N or 1, P, inner_dim) their projected queries, 1 where all prompts share them; (N, T,
         C) tokens with and without their positions -> (N, P, C), the answer added to the cells.
         """
-        k, q = self._heads(self.k_proj(keys) * self.scale), self._heads(queries).transpose(2, 3)
-        scores = k.to(q.dtype) @ q
+        # Each head's keys stand among zeros, so that one product serves all heads, on queries as they lie there.
+        k = self._heads(self.k_proj(keys) * self.scale)
+        apart = torch.eye(self.num_heads, device=k.device, dtype=k.dtype)[:, None, :, None]
+        k = (k[:, :, :, None] * apart).flatten(3).flatten(1, 2).to(queries.dtype)
+        scores = k @ queries.transpose(1, 2) if queries.shape[0] != 1 else functional.linear(k, queries[0])
+        scores = scores.reshape(k.shape[0], self.num_heads, -1, queries.shape[1])
         return self._add(cells, scores, values)
 
     def forward(self, cells: Tensor, placed: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -119,7 +123,8 @@ class CellsToTokens(Attention):
         answers = self._heads(self.v_proj(values)) @ self.out_proj.weight.t().reshape(heads, head_dim, -1)
         # Each head's weights sum to one: a share of the bias in every head's answers is the bias.
         answers = (answers + self.out_proj.bias / heads).flatten(1, 2)
-        return cells + weights @ answers.to(cells.dtype)
+        # One operation, for it needs no room for what is added.
+        return torch.baddbmm(cells.expand(len(weights), -1, -1), weights, answers.to(cells.dtype))
 
 
 class MlpBlock(nn.Module):
@@ -155,11 +160,12 @@ class TwoWayLayer(nn.Module):
         asking = tokens + token_pe
         tokens = self.norm1(tokens + self.self_attn(asking, tokens))
         placed = cells + cell_pe
-        tokens = self._think(tokens, self.cross_attn_token_to_image(tokens + token_pe, cells, placed))
+        tokens = self.think(tokens, self.cross_attn_token_to_image(tokens + token_pe, cells, placed))
         cells = self.cross_attn_image_to_token(cells, placed, tokens + token_pe, tokens)
         return tokens, self.norm4(cells)
 
-    def _think(self, tokens: Tensor, seen: Tensor) -> Tensor:
+    def think(self, tokens: Tensor, seen: Tensor) -> Tensor:
+        """(N, T, C) tokens, and what they have seen of the image -> tokens."""
         tokens = self.norm2(tokens + seen)
         thought: Tensor = self.norm3(tokens + self.mlp(tokens))
         return thought
@@ -185,7 +191,7 @@ class FirstLayer(TwoWayLayer):
         """
         keys, values, queries = kvq.chunk(3, dim=-1)
         tokens = self.norm1(self.self_attn(token_pe, token_pe))
-        tokens = self._think(tokens, self.cross_attn_token_to_image.shared(tokens + token_pe, keys, values))
+        tokens = self.think(tokens, self.cross_attn_token_to_image.shared(tokens + token_pe, keys, values))
         cells = self.cross_attn_image_to_token.shared(cells, queries, tokens + token_pe, tokens)
         return tokens, self.norm4(cells)
 
@@ -206,7 +212,9 @@ class TwoWayTransformer(nn.Module):
         """The layer whose projections of the image `MaskDecoder.prepare` makes."""
         return cast("FirstLayer", self.layers[0])
 
-    def forward(self, tokens: Tensor, cells: Tensor, cell_pe: Tensor, kvq: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, cells: Tensor, cell_pe: Tensor, kvq: Tensor, num_wanted: int
+    ) -> tuple[Tensor, Tensor]:
         """Run all layers.
 
         Args:
@@ -214,13 +222,15 @@ class TwoWayTransformer(nn.Module):
             cells: (N or 1, P, C) image cells, 1 where all prompts are about the same.
             cell_pe: (P, C) positional encoding of the cells.
             kvq: (N or 1, P, 3 * inner_dim) the first layer's image projections, positions included.
+            num_wanted: how many tokens, from the first on, take the last look; the others are no longer needed.
 
         Returns:
-            tokens (N, T, C) and image cells (N, P, C).
+            tokens (N, num_wanted, C) and image cells (N, P, C).
         """
         token_pe = tokens
         tokens, cells = self.first_layer.begin(token_pe, cells, kvq)
         for layer in self.layers[1:]:
             tokens, cells = layer(tokens, token_pe, cells, cell_pe)
+        tokens, token_pe = tokens[:, :num_wanted], token_pe[:, :num_wanted]
         tokens = tokens + self.final_attn_token_to_image(tokens + token_pe, cells, cells + cell_pe)
         return self.norm_final_attn(tokens), cells

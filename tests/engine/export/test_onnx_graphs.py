@@ -11,9 +11,9 @@ import torch
 
 from engine.errors import ExportError
 from engine.export import onnx as onnx_export
-from engine.export.folded import FoldedDecoder
 from engine.geometry import Frame
 from engine.model.checkpoint import decoder_sha256, encoder_sha256
+from engine.model.folded import FoldedDecoder
 from engine.model.sam import build_model
 
 FRAME = Frame((400, 600), 256)

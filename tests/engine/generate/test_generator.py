@@ -16,14 +16,12 @@ from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
 from engine.errors import EngineError, ImageError
-from engine.generate.asking import Screen
 from engine.generate.candidate import Candidate, clean_candidate
 from engine.generate.crops import Crop
 from engine.generate.generator import HIT_MARGIN, MaskGenerator
 from engine.generate.grid import beside, every_second
 from engine.generate.settings import GeneratorSettings
 from engine.masks import components, metrics, rle
-from engine.model.device import fast_dtype
 
 
 @pytest.fixture(scope="module")
@@ -187,19 +185,6 @@ def test_crops_are_searched_too_and_nothing_is_cut_at_their_edges(sure, coffee):
             (top + down, y + height, 400),
         ):
             assert abs(near - at) > 20 or abs(near - border) <= 20
-
-
-def test_without_a_screen_every_point_is_answered_exactly(sure, coffee):
-    embedding = sure.embed(sure.preprocess([coffee]))
-    prompts = sure.prompt_encoder.sparse_tokens(torch.rand(6, 1, 2) * 60, torch.ones(6, 1), None)
-    features = sure.prepare(embedding)
-    assert not Screen(features, 1.5, slice(1, None)).promising(sure.mask_decoder, prompts).any() or (
-        fast_dtype(sure.device) == torch.float32
-    )
-    assert Screen(features, 1.5, slice(1, None), off=True).promising(sure.mask_decoder, prompts).all()
-    usual, exact = (few(points_per_side=6, screen=screen) for screen in (True, False))
-    ours, theirs = (MaskGenerator(sure, settings).generate(coffee) for settings in (usual, exact))
-    assert [record["segmentation"] for record in ours] == [record["segmentation"] for record in theirs]
 
 
 def test_coarse_first_asks_only_beside_points_that_pass(sure, coffee):

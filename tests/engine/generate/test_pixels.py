@@ -19,7 +19,8 @@ ANYTHING = {"stability_score_thresh": 0.0, "max_mask_fraction": None}
 def both(changes, crop=CROP, size=SIZE, count=40, at_once=None):
     settings = GeneratorSettings.preset("default", **changes)
     frame = Frame(crop.size, 64)
-    low_res = torch.from_numpy(np.stack([blobs(seed) for seed in range(count)]))
+    height, width = frame.low_res_window
+    low_res = torch.from_numpy(np.stack([blobs(seed)[:height, :width] for seed in range(count)]))
     iou = np.linspace(0, 1, count, dtype=np.float32)
     points = np.random.default_rng(0).uniform(0, 50, (count, 2))
     found = []
@@ -47,8 +48,9 @@ def test_the_gpus_way_finds_the_same_masks(changes, crop, size, at_once):
 
 
 def test_the_bound_is_the_same():
-    low_res = np.stack([blobs(seed) for seed in range(20)])
     frame = Frame((45, 77), 64)
+    height, width = frame.low_res_window
+    low_res = np.stack([blobs(seed)[:height, :width] for seed in range(20)])
     upsampler = DeviceUpsampler(frame, 1.0, torch.device("cpu"))
     from engine.generate.upsample import Upsampler
 

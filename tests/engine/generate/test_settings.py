@@ -40,7 +40,6 @@ def test_a_change_takes_what_depends_on_it_along():
     assert GeneratorSettings.preset("sam-paper", crop_n_layers=0).crop_nms_thresh is None
     assert GeneratorSettings.preset("sam-paper", min_mask_region_area=0).keep_largest is None
     assert GeneratorSettings.preset("fast").coarse_first
-    assert GeneratorSettings.preset("exact") == GeneratorSettings.preset("default", screen=False)
     assert not GeneratorSettings.preset("fast", points_per_side=1).coarse_first
     assert GeneratorSettings(crop_n_layers=1).crop_nms_thresh == 0.7
     boxes = GeneratorSettings.preset("fast", source="detector", crop_n_layers=1)

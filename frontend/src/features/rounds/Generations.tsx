@@ -16,7 +16,6 @@ const PRESETS = [
   { value: "default", label: "Default" },
   { value: "sam-paper", label: "As in the SAM paper" },
   { value: "fast", label: "Fast" },
-  { value: "exact", label: "Exact" },
   { value: "reference", label: "Reference" },
 ];
 

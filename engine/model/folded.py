@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from engine.model.sam import Sam
     from engine.model.transformer import Attention, TwoWayLayer
 
-__all__ = ["FoldedDecoder"]
+__all__ = ["FoldedDecoder", "centred"]
 
 
 class _Cells(NamedTuple):
@@ -93,7 +93,7 @@ class FoldedDecoder(nn.Module):
             features[f"queries_{index}"] = self._by_head(answer.q_proj.weight @ image)
             known[f"values_{index}"] = answer.out_proj.weight.t()
             known[f"always_{index}"] = known[f"always_{index}"] + answer.out_proj.bias
-            known = {name: _centred(rows) for name, rows in known.items()}
+            known = {name: centred(rows) for name, rows in known.items()}
             image = image - image.mean(dim=0, keepdim=True)
             features[f"squares_{index}"] = (image * image).sum(dim=0, keepdim=True)
             for name, rows in known.items():
@@ -103,7 +103,7 @@ class FoldedDecoder(nn.Module):
             known[f"always_{index + 1}"] = bias[None]
         features["keys_final"] = self._by_head(self.final.k_proj.weight @ image)
         features["values_final"] = self._by_head(self.final.v_proj.weight @ image)
-        features["children"] = image.t() @ self._first_upscaling()[0]
+        features["children"] = image.t() @ self.first_upscaling()[0]
         return features
 
     def decode(
@@ -223,7 +223,7 @@ class FoldedDecoder(nn.Module):
             cast("LayerNorm2d", decoder.output_upscaling[1]),
             cast("nn.ConvTranspose2d", decoder.output_upscaling[3]),
         )
-        weight, bias = self._first_upscaling()
+        weight, bias = self.first_upscaling()
         rows = cells.rows @ weight
         rows = torch.cat([rows[:1] + bias, rows[1:]])
         x = torch.addmm(cast("Tensor", cells.scale).t() * children, cells.shares.t(), rows)
@@ -233,7 +233,7 @@ class FoldedDecoder(nn.Module):
         x = functional.gelu(x + norm.bias)
         x = functional.gelu(x @ per_cell(second.weight) + torch.cat([cast("Tensor", second.bias)] * 4))
         masks = self._kernels(tokens) @ x.reshape(-1, second.out_channels).t()
-        return rows_of_pixels(masks, decoder.grid)[None]
+        return rows_of_pixels(masks, decoder.grid, decoder.grid)[None]
 
     def _kernels(self, tokens: Tensor) -> Tensor:
         """(M, C) mask tokens, each through its own little network, all at once -> (M, C')."""
@@ -248,12 +248,12 @@ class FoldedDecoder(nn.Module):
                 x = functional.relu(x)
         return x[:, 0]
 
-    def _first_upscaling(self) -> tuple[Tensor, Tensor]:
+    def first_upscaling(self) -> tuple[Tensor, Tensor]:
         """(C, 4 * C') and (1, 4 * C'): from a cell to its four children, each centred over its channels."""
         layer = cast("nn.ConvTranspose2d", self.decoder.output_upscaling[0])
         weight = per_cell(layer.weight).reshape(-1, 4, layer.out_channels)
         bias = cast("Tensor", layer.bias)
-        return _centred(weight).flatten(1), torch.cat([_centred(bias)] * 4)[None]
+        return centred(weight).flatten(1), torch.cat([centred(bias)] * 4)[None]
 
     def _by_head(self, x: Tensor) -> Tensor:
         """(h * d, .) -> (h, d, .)."""
@@ -273,7 +273,7 @@ def _normed(cells: _Cells, squares: Tensor, dots: Tensor, norm: nn.LayerNorm) ->
         dots: (m, P) its dot products with the centred rows, at scale 1.
         norm: whose gain and bias to use.
     """
-    rows, scale = _centred(cells.rows), cells.scale
+    rows, scale = centred(cells.rows), cells.scale
     around = (rows @ rows.t()) @ cells.shares + (2 * dots if scale is None else dots * (2 * scale))
     total = (cells.shares * around).sum(dim=0, keepdim=True) + (squares if scale is None else squares * scale * scale)
     # Rounding may leave a sum of squares a little below nothing.
@@ -286,5 +286,6 @@ def _normed(cells: _Cells, squares: Tensor, dots: Tensor, norm: nn.LayerNorm) ->
     )
 
 
-def _centred(x: Tensor) -> Tensor:
+def centred(x: Tensor) -> Tensor:
+    """`x` (..., C) less its mean over the channels."""
     return x - x.mean(dim=-1, keepdim=True)
