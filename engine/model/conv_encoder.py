@@ -157,14 +157,20 @@ class ConvNorm(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._uneven:
-            x = functional.pad(x, self._uneven)
-        x = self.norm(self.conv(x)) if self.norm.training else self._folded(x)
+        x = self._normed(x) if self.norm.training else self._folded(x)
         # In place is free only where no gradient is recorded: autograd would copy the map first.
         return functional.relu6(x, inplace=not x.requires_grad) if self.activation else x
 
+    def _normed(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(self.conv(functional.pad(x, self._uneven) if self._uneven else x))
+        return normed
+
     def _folded(self, x: Tensor) -> Tensor:
-        """With fixed statistics the norm is part of the convolution: one pass over the map instead of two."""
+        """With fixed statistics the norm is part of the convolution: one pass over the map instead of two.
+
+        On a CPU an uneven padding is part of it too: a kernel with a row and a column of zeros in front, evenly padded,
+        does the same, and the map need not be copied into a larger one.
+        """
         conv, norm = self.conv, self.norm
         assert norm.running_mean is not None
         assert norm.running_var is not None
@@ -172,7 +178,12 @@ class ConvNorm(nn.Module):
         weight = conv.weight * scale[:, None, None, None]
         bias = norm.bias - norm.running_mean * scale
         weight, bias = weight.to(x.dtype), bias.to(x.dtype)
-        return functional.conv2d(x, weight, bias, conv.stride, conv.padding, groups=conv.groups)
+        padding: int | tuple[int, ...] | str = conv.padding
+        if self._uneven and x.device.type == "cpu":
+            weight, padding = functional.pad(weight, (1, 0, 1, 0)), self._uneven[1]
+        elif self._uneven:
+            x = functional.pad(x, self._uneven)
+        return functional.conv2d(x, weight, bias, conv.stride, padding, groups=conv.groups)
 
 
 class InvertedResidual(nn.Module):
