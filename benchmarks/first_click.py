@@ -1,9 +1,9 @@
 """The first click as the page does it: its own decoder worker, as built, in a real Chromium.
 
 Timed is from the worker's start to the answer of a click on an image: the runtime's start, opening both graphs, the
-image's graph and the click. All files are on this machine, sent with the server's caching. `first visit` begins with
-an empty profile; `again` with one that has been there, in which Chromium keeps the runtime as it compiled it. Needs
-`make web` to have been run.
+image's graph and the click. Then clicks and hovers in turns, each at a new place, from question to answer. All files
+are on this machine, sent with the server's caching. `first visit` begins with an empty profile; `again` with one that
+has been there, in which Chromium keeps the runtime as it compiled it. Needs `make web` to have been run.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ SIZE = (384, 512)  # (h, w) of the image
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync")
 # Compiled code is kept once enough of it has become hot, some seconds after the first click.
 SETTLE_MS = 8_000
-CLICKS_BEFORE_LEAVING = 30
+STEADY = 15  # clicks and hovers each
 
-ASK = """async ([script, model, image, clicks]) => {
+ASK = """async ([script, model, image]) => {
   const started = performance.now();
   const worker = new Worker(script, { type: "module" });
   let id = 0;
@@ -48,14 +48,22 @@ ASK = """async ([script, model, image, clicks]) => {
     worker.onerror = (event) => reject(new Error(event.message || "the worker could not be started"));
     worker.postMessage({ ...message, model, image, id: mine });
   });
-  const body = { prompts: [{ type: "point", x: 100, y: 100, label: 1 }], mask: null, preview: false };
+  const body = (n, preview) => ({
+    prompts: [{ type: "point", x: 20 + (n * 37) % 480, y: 20 + (n * 53) % 350, label: 1 }], mask: null, preview });
+  const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
   await ask({ kind: "prepare" });
   const prepared = performance.now();
-  await ask({ kind: "decode", body });
+  await ask({ kind: "decode", body: body(0, false) });
   const answered = performance.now();
-  for (let n = 0; n < clicks; n++) await ask({ kind: "decode", body });
-  return [prepared - started, answered - started];
-}"""
+  const steady = { click: [], hover: [] };
+  for (let n = 0; n < STEADY; n++)
+    for (const kind of ["click", "hover"]) {
+      const asked = performance.now();
+      await ask({ kind: "decode", body: body(n, kind === "hover") });
+      steady[kind].push(performance.now() - asked);
+    }
+  return [prepared - started, answered - started, median(steady.click), median(steady.hover)];
+}""".replace("STEADY", str(STEADY))
 
 
 class _Served(http.server.SimpleHTTPRequestHandler):
@@ -101,9 +109,11 @@ def main() -> None:
     rows = [
         {
             "visit": kind,
-            "image ready, milliseconds": statistics.median(ready for ready, _ in all_),
-            "first click, milliseconds": statistics.median(click for _, click in all_),
-            "fastest": min(click for _, click in all_),
+            "image ready, milliseconds": statistics.median(ready for ready, *_ in all_),
+            "first click, milliseconds": statistics.median(first for _, first, *_ in all_),
+            "fastest": min(first for _, first, *_ in all_),
+            "a later click": statistics.median(click for *_, click, _ in all_),
+            "a hover": statistics.median(hover for *_, hover in all_),
         }
         for kind, all_ in times.items()
     ]
@@ -136,14 +146,16 @@ def prepare(site: Path) -> list[Any]:
 
 
 def visit(playwright: Playwright, profile: Path, url: str, question: list[Any], leave_ms: int = 0) -> list[float]:
-    """One browser, started and closed: milliseconds until the image was ready, and until the click was answered."""
+    """One browser, started and closed: milliseconds until the image was ready, until the first click was answered, and
+    of later clicks and hovers.
+    """
     context = playwright.chromium.launch_persistent_context(
         profile, executable_path=shutil.which("chromium"), args=list(FLAGS)
     )
     try:
         page = context.new_page()
         page.goto(url)
-        times: list[float] = page.evaluate(ASK, [*question, CLICKS_BEFORE_LEAVING if leave_ms else 0])
+        times: list[float] = page.evaluate(ASK, question)
         page.wait_for_timeout(leave_ms)
         return times
     finally:

@@ -1,6 +1,6 @@
 """Automatic masks of photographs: our generator beside the released one, and whether they find the same masks.
 
-Presets stand beside our full grid: which of its masks they find, and how many they have that it has not. Memory is
+Presets stand beside the default one: which of its masks they find, and how many they have that it has not. Memory is
 measured apart, on one large photograph and in a process for each grid.
 """
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--points-per-side", type=int, default=32)
     parser.add_argument("--pred-iou-thresh", type=float, help="the model's usual bar if left out")
     parser.add_argument("--stability-thresh", type=float, help="the model's usual bar if left out")
-    parser.add_argument("--presets", nargs="*", default=["fast"], help="presets of ours to measure as well")
+    parser.add_argument("--presets", nargs="*", default=["default", "fast"], help="presets of ours to measure as well")
     parser.add_argument("--long-side", type=int, help="enlarge the photographs to this many pixels")
     parser.add_argument("--memory", type=int, nargs="*", default=[32, 64], help="grids whose memory to measure")
     args = parser.parse_args()
@@ -80,10 +80,11 @@ def main() -> None:
             row["times as fast"] = seconds["released"] / value
             row["released masks found"] = share_found(found["released"], found[name])
             row["ours among the released"] = share_found(found[name], found["released"])
-        if name not in ("released", "ours"):
-            row["ours found"] = share_found(found["ours"], found[name])
-            row["alike"] = share_found(found["ours"], found[name], ALIKE)
-            row["alike among ours"] = share_found(found[name], found["ours"], ALIKE)
+        full = found.get("ours, preset default", found["ours"])
+        if name not in ("released", "ours", "ours, preset default"):
+            row["of the default's found"] = share_found(full, found[name])
+            row["alike"] = share_found(full, found[name], ALIKE)
+            row["alike among the default's"] = share_found(found[name], full, ALIKE)
         rows.append(row)
     bars = f"predicted IoU {same['pred_iou_thresh']}, stability {same['stability_score_thresh']}"
     sizes = ", ".join(f"{image.shape[1]} x {image.shape[0]}" for image in images)
