@@ -7,15 +7,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.generation.models import Generation, GenerationState, Totals
+from engine.generate.settings import AUTOMATIC
 
 
 class StartGeneration(BaseModel):
-    """Body of POST /api/generations. `settings` change single values of the preset."""
+    """Body of POST /api/generations. `preset` "automatic" is what suits the model; `settings` change single values of
+    any other.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     dataset_id: uuid.UUID
-    preset: str = "default"
+    preset: str = AUTOMATIC
     settings: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -23,7 +23,7 @@ from backend.datasets.models import Image
 from backend.generation.models import OPEN_STATES, Generation, GenerationImage, GenerationState, ProposedImage, Totals
 from backend.registry import service as registry
 from engine.errors import EngineError
-from engine.generate.settings import GeneratorSettings
+from engine.generate.settings import AUTOMATIC, GeneratorSettings
 
 PROPOSE_KIND = "generation.propose"
 PROPOSE_STAGE, GENERATE_STAGE = 2, 3
@@ -77,10 +77,17 @@ def totals(session: Session, generation_ids: Sequence[uuid.UUID]) -> dict[uuid.U
 # -- generation runs (stage 3) ----------------------------------------------------------------------------------------
 
 
-def generator_settings(preset: str, changes: Mapping[str, Any]) -> GeneratorSettings:
-    """A preset with single settings changed; Invalid names what is unknown or impossible."""
+def generator_settings(preset: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting of a preset with single ones changed; Invalid names what is unknown or impossible.
+
+    Of the automatic choice there are none yet: whoever loads the model makes it.
+    """
+    if preset == AUTOMATIC:
+        if changes:
+            raise Invalid("Single settings can be changed of a preset only. Name one, such as 'default'.")
+        return {}
     try:
-        return GeneratorSettings.preset(preset, **changes)
+        return GeneratorSettings.preset(preset, **changes).to_dict()
     except EngineError as error:
         raise Invalid(str(error)) from error
 
@@ -89,7 +96,7 @@ def start_generation(
     session: Session,
     dataset_id: uuid.UUID,
     *,
-    preset: str = "default",
+    preset: str = AUTOMATIC,
     settings: Mapping[str, Any] | None = None,
     user_id: uuid.UUID | None = None,
 ) -> Generation:
@@ -114,7 +121,7 @@ def start_generation(
         model_id=model.id,
         state=GenerationState.queued,
         preset=preset,
-        settings=chosen.to_dict(),
+        settings=chosen,
         images_total=total,
         created_by=user_id,
     )
@@ -125,6 +132,11 @@ def open_generation(session: Session, dataset_id: uuid.UUID) -> Generation | Non
     """The dataset's run that is not finished, if there is one."""
     query = select(Generation).where(Generation.dataset_id == dataset_id, Generation.state.in_(OPEN_STATES))
     return session.scalar(query)
+
+
+def choose(session: Session, generation_id: uuid.UUID, settings: GeneratorSettings) -> None:
+    """Writes down what the automatic choice came to."""
+    WORK.get(session, generation_id, lock=True).settings = settings.to_dict()
 
 
 def begin(session: Session, generation_id: uuid.UUID, job_id: uuid.UUID) -> Generation:

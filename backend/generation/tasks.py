@@ -26,7 +26,7 @@ from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from backend.registry.tasks import loaded_model, read_rgb
 from engine.errors import EngineError
 from engine.generate.candidate import MaskRecord
-from engine.generate.generator import MaskGenerator
+from engine.generate.generator import MaskGenerator, automatic_settings
 from engine.generate.proposals import propose
 from engine.generate.settings import GeneratorSettings
 from engine.model.sam import Sam
@@ -63,9 +63,11 @@ def run_generation(ctx: JobContext) -> dict[str, Any]:
             return {"note": "This run had finished before."}
         model = registry.get_model(session, row.model_id)
         left = service.images_left(session, row)
-        settings = GeneratorSettings.from_dict(row.settings)
         total = row.images_total
     sam = loaded_model(ctx.storage, model)
+    settings = GeneratorSettings.from_dict(row.settings) if row.settings else automatic_settings(sam)
+    with ctx.transaction() as session:
+        service.choose(session, generation_id, settings)
     generator = MaskGenerator(sam, settings)
     failures, masks = Failures(), 0
     for done, image_id in enumerate(left, start=total - len(left)):

@@ -263,3 +263,8 @@ class MaskGenerator:
                 untouched.append(float(better is candidate))
         thresh = max(settings.box_nms_thresh, settings.crop_nms_thresh or 0)
         return suppress(cleaned, np.array(untouched), thresh)
+
+
+def automatic_settings(model: Sam) -> GeneratorSettings:
+    """How a model fills images by itself: from its detector's boxes if it has one (docs/log.md compares the two)."""
+    return GeneratorSettings.for_model(model.config, "default" if model.detector is None else "thorough")

@@ -21,6 +21,9 @@ _GRID_DEFAULTS: dict[str, float | int] = {"points_per_side": 32, "coarse_first":
 _DETECTOR_DEFAULTS: dict[str, float | int] = {"max_boxes": 300, "box_quality_thresh": 0.2}
 _PARTS_OF_ONE = ("mask_nms_thresh", "crop_nms_thresh", "crop_overlap_ratio", "max_mask_fraction", "box_quality_thresh")
 SOURCES = ("grid", "detector")
+AUTOMATIC = (
+    "automatic"  # where a preset is named: what suits the model (`engine.generate.generator.automatic_settings`)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,8 +212,10 @@ def _between(name: str, value: float, low: float, high: float) -> None:
 
 # How sure the packaged model must be. Its masks are rougher than those of the released checkpoints, whose bars (0.88,
 # 0.95) hardly any of them would pass. Measured on scenes it never saw, where all objects are known: of the masks that
-# pass, 88 % have an IoU of 0.5 or more; of the proposals 92 % (docs/log.md, 2026-11-26).
-_PACKAGED = {"pred_iou_thresh": 0.55, "stability_score_thresh": 0.8}
+# pass, 88 % have an IoU of 0.5 or more; of the proposals 92 % (docs/log.md, 2026-11-26). Islands are dropped beside a
+# larger one only: SA-1B's bound of 100 pixels, made for images of three megapixels, drops half the nuclei of a small
+# one (docs/log.md, 2026-11-26, the later session).
+_PACKAGED = {"pred_iou_thresh": 0.55, "stability_score_thresh": 0.8, "keep_largest": True}
 
 # The same for models like the released ones.
 _RELEASED = {"pred_iou_thresh": 0.88, "stability_score_thresh": 0.92}
@@ -219,6 +224,7 @@ RELEASED_BARS: dict[str, dict[str, float]] = {
     "fast": _RELEASED,
     "proposals": {"pred_iou_thresh": 0.92, "stability_score_thresh": 0.94},
     "detector": {"pred_iou_thresh": 0.92, "stability_score_thresh": 0.94},
+    "thorough": {"pred_iou_thresh": 0.92, "stability_score_thresh": 0.94},
 }
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -261,5 +267,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "source": "detector",
         "pred_iou_thresh": 0.65,
         "mask_nms_thresh": 0.5,
+    },
+    # Stage 3 of a model that has a detector: also in four crops, which finds small objects and takes four times as long.
+    "thorough": {
+        **_PACKAGED,
+        "source": "detector",
+        "pred_iou_thresh": 0.65,
+        "mask_nms_thresh": 0.5,
+        "crop_n_layers": 1,
     },
 }

@@ -39,7 +39,9 @@ def masks_of(runtime: Runtime, *conditions: Any) -> Sequence[Mask]:
 
 
 def generate(client: Any, dataset_id: uuid.UUID, **values: Any) -> Any:
-    return client.post("/api/generations", json={"dataset_id": str(dataset_id), "settings": OPEN, **values})
+    return client.post(
+        "/api/generations", json={"dataset_id": str(dataset_id), "preset": "default", "settings": OPEN, **values}
+    )
 
 
 @pytest.fixture
@@ -197,9 +199,10 @@ def test_a_cancelled_run_keeps_what_is_done(
     ("values", "word"),
     [
         ({"preset": "nonsense"}, "nonsense"),
-        ({"settings": {"points": 3}}, "Unknown generator settings: points"),
-        ({"settings": {"points_per_side": 0}}, "points_per_side"),
-        ({"settings": {"keep_largest": True, "min_mask_region_area": 0}}, "no effect"),
+        ({"settings": {"points_per_side": 3}}, "of a preset only"),
+        ({"preset": "default", "settings": {"points": 3}}, "Unknown generator settings: points"),
+        ({"preset": "default", "settings": {"points_per_side": 0}}, "points_per_side"),
+        ({"preset": "default", "settings": {"keep_largest": True, "min_mask_region_area": 0}}, "no effect"),
     ],
 )
 def test_wrong_settings_are_named(
@@ -209,6 +212,23 @@ def test_wrong_settings_are_named(
     answer = login("admin").post("/api/generations", json={"dataset_id": str(scene.dataset_id), **values})
     assert answer.status_code == 422
     assert word in answer.json()["detail"]
+
+
+def test_what_suits_the_model_is_chosen_and_written_down(
+    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.generate.generator import automatic_settings
+
+    scene = make_scene(train=1, heldout=0, masks=False)
+    admin = login("admin")
+    run = admin.post("/api/generations", json={"dataset_id": str(scene.dataset_id)}).json()
+    assert (run["preset"], run["settings"]) == ("automatic", {})
+    asked = []
+    monkeypatch.setattr(tasks, "automatic_settings", lambda sam: asked.append(automatic_settings(sam)) or asked[0])
+    run_jobs()
+    done = admin.get(f"/api/generations/{run['id']}").json()
+    assert done["state"] == "succeeded"
+    assert done["settings"] == asked[0].to_dict()
 
 
 def test_nothing_to_generate_on(login: Any, make_scene: Callable[..., Scene]) -> None:

@@ -8,7 +8,7 @@ import skimage.data
 import torch
 
 from engine.errors import EngineError
-from engine.generate.generator import MaskGenerator
+from engine.generate.generator import MaskGenerator, automatic_settings
 from engine.generate.proposals import default_settings, propose
 from engine.generate.settings import GeneratorSettings
 from engine.geometry import Frame
@@ -97,3 +97,9 @@ def test_a_model_proposes_from_its_detector_or_else_from_the_grid(sure, detectin
     assert len(told) == 1
     with pytest.raises(EngineError, match="'tiny' has no detector"):
         propose(sure, embedding, SIZE, SETTINGS)
+
+
+def test_the_automatic_choice_is_the_detector_where_there_is_one(sure, detecting):
+    assert automatic_settings(sure) == GeneratorSettings.for_model(sure.config)
+    assert automatic_settings(detecting) == GeneratorSettings.for_model(sure.config, "thorough")
+    assert automatic_settings(detecting).source == "detector"

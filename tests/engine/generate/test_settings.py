@@ -98,3 +98,8 @@ def test_bars_fit_the_model():
         assert theirs.points_per_side == mine.points_per_side
     assert GeneratorSettings.for_model(released, "sam-paper") == GeneratorSettings.preset("sam-paper")
     assert GeneratorSettings.for_model(released, pred_iou_thresh=0.5).pred_iou_thresh == 0.5
+
+
+def test_small_objects_stay_unless_the_paper_is_asked_for():
+    assert all(GeneratorSettings.preset(name).keep_largest for name in ("default", "fast", "proposals", "thorough"))
+    assert GeneratorSettings.preset("sam-paper").keep_largest is False

@@ -13,10 +13,13 @@ import { JobBadge } from "../../ui/badges";
 import { useAction } from "../../ui/useAction";
 
 const PRESETS = [
-  { value: "default", label: "Default" },
+  { value: "automatic", label: "Automatic" },
+  { value: "thorough", label: "Detector, with crops" },
+  { value: "detector", label: "Detector" },
+  { value: "default", label: "Grid of points" },
   { value: "sam-paper", label: "As in the SAM paper" },
-  { value: "fast", label: "Fast" },
-  { value: "reference", label: "Reference" },
+  { value: "fast", label: "Grid, fast" },
+  { value: "reference", label: "Grid, as released" },
 ];
 
 export function Generations({ datasetId, stage }: { datasetId: string; stage: number }) {
@@ -91,7 +94,7 @@ function Run({ run }: { run: Generation }) {
 }
 
 function StartGeneration({ datasetId }: { datasetId: string }) {
-  const [preset, setPreset] = useState("default");
+  const [preset, setPreset] = useState("automatic");
   const start = useAction({
     run: () => unwrap(api.POST("/api/generations", { body: { dataset_id: datasetId, preset } })),
     stale: [keys.generations(datasetId), keys.jobs],
@@ -105,7 +108,7 @@ function StartGeneration({ datasetId }: { datasetId: string }) {
         aria-label="Settings"
         data={PRESETS}
         value={preset}
-        onChange={(value) => setPreset(value ?? "default")}
+        onChange={(value) => setPreset(value ?? "automatic")}
       />
       <Button size="xs" loading={start.isPending} onClick={() => start.mutate()}>
         Generate
