@@ -102,8 +102,8 @@ class RoundSettings:
 
     `max_steps` None chooses about `epochs` looks at every mask, within the bounds of the round's pace (`PACES`);
     `learning_rate` None is that of the pace. The round ends after `minutes` in any case: on two cores the default's two
-    are about 90 steps of the packaged model, in a full round 200. A full round of a large encoder needs `accumulate`
-    (ViT-B: about 11 GiB for each image worked on at once).
+    are about 90 steps of the packaged model, in a full round 200. `accumulate` None works on a step's images one after
+    the other where a transformer is trained (ViT-B: about 11 GiB for each at once), else on all together.
     `replay` is the share of a step's images that are scenes, of which there are `replay_scenes`. `detector` None leaves
     the detector as it is, or in a full round out.
     """
@@ -115,7 +115,7 @@ class RoundSettings:
     learning_rate: float | None = None
     num_images: int = 4
     shards: int = 2
-    accumulate: int = 1
+    accumulate: int | None = None
     num_masks: int = 6
     replay: float = 0.0
     replay_scenes: int = 24
@@ -178,9 +178,12 @@ def train_full_round(
         patch_size=config.patch_size,
         augment=AugmentSettings(scale_range=SCALES),
     )
-    num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
+    # Counting means reading every image; not where the number of steps is known.
+    known = settings.max_steps is not None
+    num_masks = 0 if known else sum(len(samples[index].rles) for index in range(len(samples)))
     run = _train_settings(settings, "full", num_masks, model)
-    embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop)
+    folder = out_dir / "embeddings"
+    embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop, folder=folder)
     return _round(model, batches, embed, (run, settings.detector), out_dir, progress, should_stop)
 
 
@@ -228,6 +231,7 @@ def _train_settings(settings: RoundSettings, mode: Mode, num_masks: int, model: 
     config = model.config
     pace = pace_of(mode, config)
     steps = settings.steps_for(num_masks, pace)
+    heavy = mode == "full" and config.encoder.kind == "vit"
     side = config.image_size if mode == "decoder" else small_side(config)
     batch = BatchSize(side, settings.num_images, settings.num_masks)
     return TrainSettings(
@@ -244,7 +248,7 @@ def _train_settings(settings: RoundSettings, mode: Mode, num_masks: int, model: 
         ema_decay=settings.ema_decay,
         freeze_batchnorm=True,
         shards=settings.shards,
-        accumulate=settings.accumulate,
+        accumulate=settings.accumulate or (settings.num_images if heavy else 1),
         phases=(Phase(until=1.0, batch=batch, interaction=settings.interaction),),
         checkpoint_every_s=settings.checkpoint_every_s,
     )
@@ -256,9 +260,14 @@ def embedded(
     samples: SampleSource,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    folder: Path | None = None,
 ) -> list[RoundSample]:
-    """Images as a decoder round of `model` takes them; only the first of them if it is asked to stop."""
+    """Images as a decoder round of `model` takes them, their embeddings in files of `folder` or, without one, in
+    memory; only the first of them if it is asked to stop.
+    """
     encoder = encoder_sha256(model)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     made: list[RoundSample] = []
     for index in range(len(samples)):
         if should_stop is not None and should_stop():
@@ -273,7 +282,11 @@ def embedded(
             original_size=sample.size,
         )
         values = model.embed(model.preprocess([sample.image]))[0].float().cpu().numpy()
-        made.append(RoundSample(embedding_file.encode(values, meta), sample.size, sample.rles))
+        content = embedding_file.encode(values, meta)
+        path = None if folder is None else folder / f"{index}.safetensors"
+        if path is not None:
+            path.write_bytes(content)
+        made.append(RoundSample(path or content, sample.size, sample.rles))
     return made
 
 
