@@ -12,13 +12,15 @@ from sqlalchemy import func, select, update
 
 from backend.annotation.models import Mask, MaskStatus
 from backend.core.runtime import Runtime
+from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import ModelVersion
 from backend.registry.service import ModelFiles
 from backend.rounds import service, tasks
 from backend.rounds.gate import GateResult
 from backend.rounds.snapshot import Snapshot, content_sha256
-from engine.train.rounds import RoundSettings
+from engine.model.sam import Sam
+from engine.train.rounds import PACES, RoundSettings
 from tests.backend.conftest import Scene, add_disc
 
 QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2, "detector_steps": 2}
@@ -84,7 +86,7 @@ def test_a_round_comes_to_a_verdict(
 ) -> None:
     scene = make_scene(train=3, heldout=2)
     admin = login("admin")
-    started = start(admin, scene)
+    started = start(admin, scene, mode="decoder")
     assert started.status_code == 201, started.text
     assert (started.json()["state"], started.json()["number"], started.json()["trigger"]) == ("pending", 1, "manual")
     assert start(admin, scene).status_code == 409
@@ -109,6 +111,8 @@ def test_a_round_comes_to_a_verdict(
     assert model["lineage"]["settings"]["max_steps"] == 3
     recipe = model["lineage"]["recipe"]
     assert (recipe["steps"], recipe["replay"]) == (3, RoundSettings().replay)
+    pace = PACES["decoder"]
+    assert (recipe["learning_rate"], recipe["encoder_lr"], recipe["frozen_layers"]) == pace[:3]
     assert model["lineage"]["software"]["version"]
     assert model["lineage"]["started_by"] == done["cause"]["started_by"] == admin.get("/api/session").json()["name"]
     assert model["lineage"]["before"] == done["before"]
@@ -249,6 +253,7 @@ def test_what_is_missing_is_said(login: Any, make_scene: Callable[..., Scene], r
     assert start(admin, rejected, {"stepz": 3}).status_code == 422
     assert "stepz" in start(admin, rejected, {"stepz": 3}).json()["detail"]
     assert start(admin, rejected, {"learning_rate": -1}).status_code == 422
+    assert start(admin, rejected, {"learning_rate": None}).json()["code"] == "invalid", "nothing to learn from"
     assert start(admin, rejected, mode="sideways").status_code == 422
     assert start(login("reviewer"), rejected).status_code == 403
     assert admin.get(f"/api/rounds/{uuid.uuid4()}").status_code == 404
@@ -298,7 +303,7 @@ def test_cancel_while_it_trains(
 
 
 @quick
-@pytest.mark.parametrize("broken_step", ["train", "measure", "register", "conclude"])
+@pytest.mark.parametrize("broken_step", ["train", "measure", "register", "embed", "conclude"])
 def test_a_round_goes_on_after_a_failure_in_any_step(
     login: Any,
     run_jobs: Callable[[], int],
@@ -312,18 +317,19 @@ def test_a_round_goes_on_after_a_failure_in_any_step(
     admin = login("admin")
     row = start(admin, scene).json()
     trainings: list[int] = []
-    original_train = tasks._RoundRun._train_decoder
+    original_train = tasks.train_full_round
 
-    def counted(self: Any, model: Any) -> Any:
+    def counted(*values: Any) -> Any:
         trainings.append(1)
-        return original_train(self, model)
+        return original_train(*values)
 
-    monkeypatch.setattr(tasks._RoundRun, "_train_decoder", counted)
+    monkeypatch.setattr(tasks, "train_full_round", counted)
     with monkeypatch.context() as broken:
         targets = {
-            "train": (tasks._RoundRun, "_train_decoder"),
+            "train": (tasks, "train_full_round"),
             "measure": (tasks, "evaluate"),
             "register": (registry, "register_model"),
+            "embed": (tasks, "embed_images"),
             "conclude": (service, "conclude"),
         }
 
@@ -391,6 +397,112 @@ def test_a_full_round_changes_the_encoder_and_embeds_again(
     assert model["encoder_sha256"] != parent["encoder_sha256"]
     image = admin.get(f"/api/images/{scene.image_ids[0]}/embedding", params={"encoder": model["encoder_sha256"]})
     assert image.status_code == 200
+
+
+@quick
+def test_the_platform_chooses_what_a_round_trains_and_says_so(
+    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
+) -> None:
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    row = start(admin, scene, {**QUICK, "max_steps": None, "minutes": 0.02}).json()
+    assert row["mode"] == "auto"
+    run_jobs()
+    done = get(admin, row["id"])
+    assert (done["mode"], done["error"]) == ("full", None), "the tiny model's encoder is a convolutional one"
+    lineage = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]
+    assert lineage["mode"] == "full"
+    pace, recipe = PACES["conv"], lineage["recipe"]
+    assert (recipe["learning_rate"], recipe["encoder_lr"], recipe["frozen_layers"]) == pace[:3]
+    assert recipe["steps"] == recipe["max_steps"] == pace.steps[0]
+    second = start(admin, scene, {**QUICK, "learning_rate": 3e-4}, mode="decoder").json()
+    run_jobs()
+    done = get(admin, second["id"])
+    assert done["mode"] == "decoder", "who names a mode gets it"
+    recipe = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]["recipe"]
+    assert (recipe["learning_rate"], recipe["frozen_layers"]) == (3e-4, 0)
+
+
+def test_a_round_takes_the_time_that_the_settings_give_it(login: Any, make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    changed = admin.patch(f"/api/datasets/{scene.dataset_id}", json={"policy": {"round_minutes": 3}})
+    assert changed.json()["policy"]["round_minutes"] == 3
+    row = start(admin, scene).json()
+    assert row["settings"]["minutes"] == 3
+    admin.post(f"/api/rounds/{row['id']}/cancel")
+    assert start(admin, scene, {"minutes": 7}).json()["settings"]["minutes"] == 7
+
+
+@quick
+def test_what_nobody_drew_is_not_taught_as_background(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = make_scene(train=2, heldout=1)
+    reads: list[str] = []
+    original_read, original_train = tasks.read_rgb, tasks.train_full_round
+
+    def read(storage: Any, sha256: str) -> Any:
+        reads.append(sha256)
+        return original_read(storage, sha256)
+
+    def look(model: Sam, samples: Any, *rest: Any) -> Sam:
+        assert len(samples) == 2
+        assert not any(samples[index].complete for index in range(2))
+        trained = original_train(model, samples, *rest)
+        assert sorted(reads) == sorted(set(reads)), "each image is decoded once for all steps"
+        assert len(reads) == 2
+        return trained
+
+    monkeypatch.setattr(tasks, "read_rgb", read)
+    monkeypatch.setattr(tasks, "train_full_round", look)
+    admin = login("admin")
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    assert get(admin, row["id"])["error"] is None
+
+
+@quick
+def test_images_are_embedded_before_the_new_encoder_serves(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide_as(monkeypatch, True)
+    scene = make_scene(train=2, heldout=1)
+    annotator, admin = login("annotator"), login("admin")
+    with runtime.database.transaction() as session:
+        registry.embed_missing(session, scene.dataset_id)
+    run_jobs()
+    task = annotator.post("/api/tasks/lease", json={"dataset_id": str(scene.dataset_id)}).json()
+    seen: list[tuple[uuid.UUID, int]] = []
+    conclude = service.conclude
+
+    def look(session: Any, *values: Any) -> Any:
+        model = registry.active_model(session, scene.dataset_id)
+        new = session.get(ModelVersion, values[-1])
+        seen.append((model.id, embeddings.progress(session, scene.dataset_id, new.encoder_sha256).ready))
+        return conclude(session, *values)
+
+    monkeypatch.setattr(service, "conclude", look)
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    done = get(admin, row["id"])
+    assert done["state"] == "activated"
+    assert seen == [(scene.model_id, 3)], "all three, while the parent still served"
+    # The page with an open image goes on with the pair it has; what it is given next fits together too.
+    old = {"encoder": task["model"]["encoder_sha256"]}
+    assert annotator.get(f"/api/images/{task['image']['id']}/embedding", params=old).status_code == 200
+    annotator.post(f"/api/tasks/{task['id']}/complete", json={"skipped": True, "seconds_s": 1})
+    following = annotator.post("/api/tasks/lease", json={"dataset_id": str(scene.dataset_id)}).json()
+    assert following["model"]["id"] == done["model_id"]
+    new = {"encoder": following["model"]["encoder_sha256"]}
+    assert annotator.get(f"/api/images/{following['image']['id']}/embedding", params=new).status_code == 200
 
 
 @quick
