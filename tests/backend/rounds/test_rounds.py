@@ -506,6 +506,35 @@ def test_images_are_embedded_before_the_new_encoder_serves(
 
 
 @quick
+def test_what_there_was_no_time_to_embed_follows_after_the_activation(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide_as(monkeypatch, True)
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    made: list[int] = []
+    original = tasks.embed_images
+
+    def hurried(*values: Any, **settings: Any) -> Any:
+        done = original(*values, **{**settings, "minutes": 0})
+        made.append(done["embedded"])
+        return done
+
+    monkeypatch.setattr(tasks, "embed_images", hurried)
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    done = get(admin, row["id"])
+    assert (done["state"], made) == ("activated", [0])
+    encoder = admin.get(f"/api/models/{done['model_id']}").json()["encoder_sha256"]
+    with runtime.database.transaction() as session:
+        assert embeddings.progress(session, scene.dataset_id, encoder).ready == 3
+
+
+@quick
 def test_proposals_kept_as_they_were_measure_nothing(
     login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
 ) -> None:
