@@ -11,6 +11,7 @@ from backend.core.db import Base, TimestampMixin, uuid7
 # The paper's numbers where it gives them: six rounds in stage 1, five in stage 2.
 DEFAULT_POLICY: dict[str, Any] = {
     "min_new_masks": 100,
+    "round_minutes": 10.0,
     "max_rounds_stage1": 6,
     "max_rounds_stage2": 5,
     "min_gain": 0.005,

@@ -26,6 +26,7 @@ class PolicyOut(BaseModel):
     """When rounds start and stages change by themselves."""
 
     min_new_masks: int = Field(description="a round starts once this many final masks are new")
+    round_minutes: float = Field(description="a round's training ends after this long, unless it is told otherwise")
     max_rounds_stage1: int
     max_rounds_stage2: int
     min_gain: float = Field(description="when the last two rounds both gained less mIoU than this, gains are over")
@@ -52,6 +53,7 @@ class PolicyUpdate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     min_new_masks: int | None = Field(default=None, ge=1, le=10_000_000)
+    round_minutes: float | None = Field(default=None, gt=0, le=24 * 60)
     max_rounds_stage1: int | None = Field(default=None, ge=0, le=1000)
     max_rounds_stage2: int | None = Field(default=None, ge=0, le=1000)
     min_gain: float | None = Field(default=None, ge=0, le=1)

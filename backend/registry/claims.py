@@ -45,7 +45,8 @@ def claim(
     *,
     wanted_only: bool = False,
 ) -> list[Claim]:
-    """Claims up to `limit` images for `job_id`: those a page waits for, then leased ones, then in order of import.
+    """Claims up to `limit` images for `job_id`: those a page waits for, then leased ones, then those nobody has done
+    yet, each in order of import, which is the order they are handed out in.
 
     `wanted_only` leaves out those that no page waits for.
     An image whose claim ended without an answer before is tried alone, and given up after MAX_CLAIMS: what takes a
@@ -59,7 +60,10 @@ def claim(
         .outerjoin(Embedding, belongs(encoder_sha256))
         .where(Image.dataset_id == dataset_id, or_(Embedding.id.is_(None), _is_free(job_id)))
         .order_by(
-            Embedding.wanted_at.desc().nulls_last(), case((Image.state == "leased", 0), else_=1), attempts, Image.id
+            Embedding.wanted_at.desc().nulls_last(),
+            case((Image.state == "leased", 0), (Image.state == "todo", 1), else_=2),
+            attempts,
+            Image.id,
         )
         .limit(limit)
     )

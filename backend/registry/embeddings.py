@@ -33,6 +33,10 @@ class Progress:
     def done(self) -> int:
         return self.ready + self.failed
 
+    def __str__(self) -> str:
+        broken = f", {self.failed} cannot be embedded" if self.failed else ""
+        return f"{self.ready} of {self.total} images{broken}"
+
 
 def storage_key(encoder_sha256: str, image_sha256: str) -> str:
     """Where the embedding of an image under an encoder is stored."""
@@ -52,7 +56,6 @@ def _enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion, *, wa
         EMBED_KIND,
         payload={
             "dataset_id": dataset_id,
-            "encoder_sha256": model.encoder_sha256,
             "model_id": model.id,
             "wanted_only": wanted_only,
         },

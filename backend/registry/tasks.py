@@ -1,14 +1,16 @@
 """The registry's jobs: checking and packaging models, embedding images. Here, and only here, the registry meets torch.
 
-`loaded_model` and `package_model` serve the other features' jobs too.
+`loaded_model`, `package_model` and `embed_images` serve the other features' jobs too.
 """
 
 import logging
+import math
 import shutil
 import threading
+import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -212,10 +214,26 @@ def keep_default_registered(session: Session) -> None:
 
 @handler(EMBED_KIND, queue="embed")
 def embed(ctx: JobContext) -> dict[str, Any]:
-    """Embeds what a dataset lacks under one encoder, sharing the work with every other job that does the same."""
-    run = _EmbedRun(ctx)
+    """Embeds what a dataset lacks under one encoder."""
+    dataset_id, model_id = uuid.UUID(ctx.payload["dataset_id"]), uuid.UUID(ctx.payload["model_id"])
+    return embed_images(ctx, dataset_id, model_id, ctx.progress, wanted_only=ctx.payload.get("wanted_only", False))
+
+
+def embed_images(
+    ctx: JobContext,
+    dataset_id: uuid.UUID,
+    model_id: uuid.UUID,
+    tell: Callable[[int, int, str], None],
+    *,
+    wanted_only: bool = False,
+    minutes: float = math.inf,
+) -> dict[str, Any]:
+    """Embeds what the dataset lacks under the model's encoder, for at most `minutes`, sharing the work with every other
+    job that does the same. The model need not be active. `tell` gets (done, total, sentence).
+    """
+    run = _EmbedRun(ctx, dataset_id, model_id, wanted_only=wanted_only)
     try:
-        run.loop()
+        run.loop(tell, time.monotonic() + 60 * minutes)
     except JobLost:
         raise
     except (JobCancelled, JobInterrupted):
@@ -230,29 +248,31 @@ def embed(ctx: JobContext) -> dict[str, Any]:
 class _EmbedRun:
     """One run of the embedding job: claim a few images, embed them together, store each by itself, again."""
 
-    def __init__(self, ctx: JobContext) -> None:
+    def __init__(self, ctx: JobContext, dataset_id: uuid.UUID, model_id: uuid.UUID, *, wanted_only: bool) -> None:
         self.ctx = ctx
-        self.dataset_id = uuid.UUID(ctx.payload["dataset_id"])
-        self.encoder_sha256: str = ctx.payload["encoder_sha256"]
-        self.wanted_only: bool = ctx.payload.get("wanted_only", False)
+        self.dataset_id = dataset_id
+        self.wanted_only = wanted_only
         self.embedded = 0
         self.failed = 0
         self.surprises = 0
         with ctx.transaction() as session:
-            self.model = service.get_model(session, uuid.UUID(ctx.payload["model_id"]))
+            self.model = service.get_model(session, model_id)
+            self.encoder_sha256 = self.model.encoder_sha256
             state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
             if state.total - state.done > HELP_FROM and not self.wanted_only:
                 # One more job waits for a free worker; a worker that finds nothing left ends at once.
                 embeddings.enqueue(session, self.dataset_id, self.model)
         self.batch = max(1, BATCH_PIXELS // self.model.image_size**2)
 
-    def loop(self) -> None:
-        """Until nothing is left to claim."""
-        while taken := self._claim():
+    def loop(self, tell: Callable[[int, int, str], None], end: float) -> None:
+        """Until nothing is left to claim, or the clock says `end`."""
+        while time.monotonic() < end and (taken := self._claim()):
             images = self._read(taken)
             if images:
                 self._embed(images)
-            self._tell()
+            with self.ctx.transaction() as session:
+                state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
+            tell(state.done, state.total, str(state))
             self.ctx.check()
         self._finish()
 
@@ -344,12 +364,6 @@ class _EmbedRun:
             raise error
         logger.warning("embedding %s failed", claim.file_name, exc_info=error)
         self._fail(claim, f"the encoder failed on it ({type(error).__name__}: {error}).")
-
-    def _tell(self) -> None:
-        with self.ctx.transaction() as session:
-            state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
-        broken = f", {state.failed} cannot be embedded" if state.failed else ""
-        self.ctx.progress(state.done, state.total, f"{state.ready} of {state.total} images{broken}")
 
     def _finish(self) -> None:
         """Whoever embeds the last image says so; a second attempt says it again, in case the first could not."""

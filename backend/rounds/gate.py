@@ -11,10 +11,29 @@ mean fell by more than `max_drop` (worse by so much that few images are no excus
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from engine.evaluate.clicks import ClickReport
+
 GATE_CLICKS = (1, 5)
+
+
+def summary(report: "ClickReport") -> dict[str, Any]:
+    """A report as a round keeps it: the means, and each image's mean IoU for the paired statistics."""
+    per_image = {
+        image.name: {str(clicks): float(np.mean(values)) for clicks, values in image.iou_after.items()}
+        for image in report.images
+    }
+    counts = {"num_images": len(report.images), "num_masks": report.num_masks}
+    return {**report.figures(), **counts, "per_image": per_image}
+
+
+def without_images(kept: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What of a kept report concerns others than the gate."""
+    return {name: value for name, value in (kept or {}).items() if name != "per_image"}
 
 
 @dataclass(frozen=True, kw_only=True)

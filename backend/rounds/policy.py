@@ -1,4 +1,4 @@
-"""When to retrain and when to change the stage, decided from figures alone. Pure: no database, no clock.
+"""When to retrain, and what; when to change the stage. Decided from figures alone. Pure: no database, no clock.
 
 The paper moves on "after sufficient data annotation"; here that is a policy of the dataset: enough new masks, and
 either enough rounds in the stage or a stage that stopped helping, which is when the last two rounds gained nothing and
@@ -8,6 +8,8 @@ the figure, the threshold and a sentence, so that the page, the history and the 
 """
 
 from dataclasses import asdict, dataclass
+
+from backend.rounds.models import RoundMode
 
 FIRST_STAGE, LAST_STAGE = 1, 3
 
@@ -155,6 +157,15 @@ def round_due(figures: Figures, policy: Policy) -> tuple[bool, str]:
     if new < needed or new == 0:
         return False, f"{new} of {needed} new masks since the last round."
     return True, f"{new} new masks since the last round (the policy asks for {needed})."
+
+
+def mode_for(encoder: str, device: str) -> RoundMode:
+    """What a round trains unless somebody says: the whole model, which teaches much more, where that takes minutes.
+
+    `encoder` is the kind of the model's ("conv" or "vit"), `device` torch's name of where the round's worker trains. A
+    transformer's encoder is learned by an accelerator or not at all.
+    """
+    return RoundMode.full if encoder == "conv" or device != "cpu" else RoundMode.decoder
 
 
 def _masks_gate(figures: Figures, policy: Policy) -> Gate:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.rounds.gate import without_images
 from backend.rounds.models import Round, RoundMode, RoundState, StageChange, Trigger
 from backend.rounds.policy import Verdict
 
@@ -17,8 +18,15 @@ class RoundOptions(BaseModel):
 
     max_steps: int | None = Field(default=None, ge=1, le=100_000, description="optimiser steps, instead of epochs")
     epochs: float = Field(default=4.0, gt=0, le=1000, description="looks at every mask, within sensible bounds")
-    minutes: float = Field(default=10.0, gt=0, le=24 * 60, description="training ends after this long in any case")
-    learning_rate: float = Field(default=1e-4, gt=0, le=1e-2)
+    minutes: float | None = Field(
+        default=None,
+        gt=0,
+        le=24 * 60,
+        description="training ends after this long in any case; null: the dataset's `round_minutes`",
+    )
+    learning_rate: float | None = Field(
+        default=None, gt=0, le=1e-2, description="null: what suits the model and the mode"
+    )
     num_images: int = Field(default=4, ge=1, le=64, description="images per step")
     num_masks: int = Field(default=6, ge=1, le=64, description="masks per image and step")
     detector_steps: int = Field(
@@ -44,7 +52,9 @@ class StartRound(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     dataset_id: uuid.UUID
-    mode: RoundMode = RoundMode.decoder
+    mode: RoundMode = Field(
+        default=RoundMode.auto, description="auto: the whole model where that takes minutes, else the decoder"
+    )
     settings: RoundOptions = RoundOptions()
 
 
@@ -63,7 +73,7 @@ class RoundOut(BaseModel):
     dataset_id: uuid.UUID
     number: int
     stage: int
-    mode: RoundMode
+    mode: RoundMode = Field(description="what is trained; auto until the round has begun and chosen")
     state: RoundState
     parent_model_id: uuid.UUID
     model_id: uuid.UUID | None
@@ -89,7 +99,8 @@ class RoundOut(BaseModel):
                 sha256=row.snapshot_sha256, masks=row.snapshot_masks or 0, images=row.snapshot_images or 0
             )
         values = {name: getattr(row, name) for name in cls.model_fields if name not in ("snapshot", "before", "after")}
-        return cls(snapshot=snapshot, before=_summary(row.before), after=_summary(row.after), **values)
+        before, after = (None if kept is None else without_images(kept) for kept in (row.before, row.after))
+        return cls(snapshot=snapshot, before=before, after=after, **values)
 
 
 class RoundList(BaseModel):
@@ -169,7 +180,3 @@ class ChangeStage(BaseModel):
 
     stage: int = Field(ge=1, le=3)
     reason: str = Field(min_length=1, max_length=500)
-
-
-def _summary(report: dict[str, Any] | None) -> dict[str, Any] | None:
-    return None if report is None else {key: value for key, value in report.items() if key != "per_image"}

@@ -78,7 +78,7 @@ def start_round(
     session: Session,
     dataset_id: uuid.UUID,
     *,
-    mode: RoundMode = RoundMode.decoder,
+    mode: RoundMode = RoundMode.auto,
     options: RoundOptions | None = None,
     trigger: Trigger = Trigger.manual,
     reason: str = "started by hand",
@@ -89,8 +89,10 @@ def start_round(
 
     Conflict while another one runs; Invalid, with what is missing, without masks to learn from.
     """
-    options = options or RoundOptions()
     dataset = lock_dataset(session, dataset_id)
+    options = options or RoundOptions()
+    if options.minutes is None:
+        options = options.model_copy(update={"minutes": dataset.policy["round_minutes"]})
     running = open_round(session, dataset_id)
     if running is not None:
         raise Conflict(

@@ -1,16 +1,17 @@
 """The job of a round, and the clock of the stage machine. Here, and only here, this feature meets torch.
 
-A round is a list of steps: snapshot -> train -> measure parent and child -> gate -> register -> activate or reject.
-Each step leaves its result behind (in the round's row, in the storage, or in the job's scratch folder) and is skipped
-when that is there; so a worker killed at any point is followed by one that goes on from the last finished step, and
-in the middle of training from the last checkpoint.
+A round is a list of steps: snapshot -> train -> measure parent and child -> gate -> register -> embed, where the
+encoder is new -> activate or reject. Each step leaves its result behind (in the round's row, in the storage, or in the
+job's scratch folder) and is skipped when that is there; so a worker killed at any point is followed by one that goes on
+from the last finished step, and in the middle of training from the last checkpoint.
 """
 
 import copy
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,29 +27,31 @@ from backend.datasets import service as datasets
 from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import EmbeddingState, ModelVersion
-from backend.registry.tasks import loaded_model, package_model, read_rgb
+from backend.registry.tasks import embed_images, loaded_model, package_model, read_rgb
 from backend.rounds import service, stages
-from backend.rounds.gate import GATE_CLICKS, GateResult, decide, paired_differences
+from backend.rounds.gate import GATE_CLICKS, GateResult, decide, paired_differences, summary, without_images
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
+from backend.rounds.policy import mode_for
 from backend.rounds.schemas import RoundOptions
 from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256
-from engine.evaluate.clicks import ClickReport, EmbeddedSample, evaluate
+from engine.evaluate.clicks import EmbeddedSample, evaluate
 from engine.masks import rle as rles
 from engine.model.checkpoint import load_model, model_metadata, save_model
 from engine.model.sam import Sam
 from engine.predict import embedding as embedding_files
-from engine.train.data import Sample
+from engine.train.data import KeptImages, Sample
 from engine.train.detector import DetectorTraining
-from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
+from engine.train.rounds import Pace, RoundSample, RoundSettings, pace_of, train_decoder_round, train_full_round
 
 logger = logging.getLogger(__name__)
 
 # How far the bar is at the end of each step, of 100.
-SNAPSHOT_DONE, DECODER_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 65, 70, 80, 90, 99
+SNAPSHOT_DONE, DECODER_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 60, 65, 75, 85, 90
 WHOLE = 100
 CHECKPOINT_EVERY_S = 15.0
 GATE_NOC = (0.85,)
 DETECTOR_MINUTES = 1.0
+KEEP_BYTES = 2**28  # of decoded images
 
 
 @periodic("rounds.schedule", every_s=60.0)
@@ -67,11 +70,14 @@ def run_round(ctx: JobContext) -> dict[str, Any]:
     if row.state not in OPEN_STATES:
         return {"note": f"Round {row.number} had finished before: {row.state}."}
     run = _RoundRun(ctx, row, parent)
+    run.choose_mode()
     run.take_snapshot()
     run.train()
     run.measure()
     gate = run.judge()
     model_id = run.register(gate)
+    if gate.passed:
+        run.embed_ahead(model_id)
     ctx.check()
     with ctx.transaction() as session:
         row = service.conclude(session, round_id, gate, model_id)
@@ -90,6 +96,14 @@ class _RoundRun:
         self.child_path = ctx.workdir / "child.safetensors"
         self.training_dir = ctx.workdir / "training"
         self.detector: dict[str, float] | None = None
+
+    def choose_mode(self) -> None:
+        """Once, where nobody chose: whoever runs the round knows on what."""
+        if self.row.mode == RoundMode.auto:
+            model = loaded_model(self.ctx.storage, self.parent)
+            mode = mode_for(model.config.encoder.kind, model.device.type)
+            with self.ctx.transaction() as session:
+                self.row = service.step(session, self.row.id, RoundState(self.row.state), mode=mode)
 
     # -- snapshot --
 
@@ -132,7 +146,11 @@ class _RoundRun:
             return
         self._enter(RoundState.training)
         model = self._parent_model()
-        child = self._train_decoder(model) if self.row.mode == RoundMode.decoder else self._train_full(model)
+        rest = (self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop)
+        if self.row.mode == RoundMode.full:
+            child = train_full_round(model, _Images(self, self.snapshot.train), *rest)
+        else:
+            child = train_decoder_round(model, self._embedded(model), *rest)
         self.ctx.check()
         lineage = {**self._lineage(), **({"detector": self.detector} if self.detector else {})}
         save_model(child, self.child_path, lineage, dtype="float16")
@@ -140,36 +158,40 @@ class _RoundRun:
         with self.ctx.transaction() as session:
             self.row = service.step(session, self.row.id, RoundState.training, after=None)
 
-    def _train_decoder(self, model: Sam) -> Sam:
+    def _embedded(self, model: Sam) -> list[RoundSample]:
         samples = []
         for number, image in enumerate(self.snapshot.train):
             self.ctx.check()
             self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Reading embeddings: {number} of {len(self.snapshot.train)}")
             rles, clicks = [_rle(mask.rle) for mask in image.masks], [mask.click for mask in image.masks]
             samples.append(RoundSample(self.embedding(image, model), (image.height, image.width), rles, clicks))
-        return train_decoder_round(
-            model, samples, self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop
-        )
+        return samples
 
-    def _train_full(self, model: Sam) -> Sam:
-        images = _Images(self, self.snapshot.train)
-        return train_full_round(
-            model, images, self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop
-        )
+    @cached_property
+    def _pace(self) -> Pace:
+        config = loaded_model(self.ctx.storage, self.parent).config
+        return pace_of("full" if self.row.mode == RoundMode.full else "decoder", config)
 
     def _settings(self) -> RoundSettings:
+        """What the options come to; what nobody chose is as the pace says."""
         names = ("seed", "max_steps", "epochs", "minutes", "learning_rate", "num_images", "num_masks")
         chosen = {name: getattr(self.options, name) for name in names}
         steps = self.options.detector_steps
         detector = (
             DetectorTraining(seed=self.options.seed, max_steps=steps, minutes=DETECTOR_MINUTES) if steps else None
         )
-        return RoundSettings(**chosen, detector=detector, checkpoint_every_s=CHECKPOINT_EVERY_S)
+        settings = RoundSettings(**chosen, detector=detector, checkpoint_every_s=CHECKPOINT_EVERY_S)
+        return replace(
+            settings,
+            max_steps=settings.steps_for(self.snapshot.num_train_masks, self._pace),
+            learning_rate=settings.learning_rate or self._pace.learning_rate,
+        )
 
     def _parent_model(self) -> Sam:
-        """The parent's weights on the CPU, where a small decoder is trained and measured the same every time."""
+        """The parent's weights; of a decoder round on the CPU, where that goes the same way every time."""
         model = loaded_model(self.ctx.storage, self.parent)
-        return model if model.device.type == "cpu" else copy.deepcopy(model).cpu()
+        stays = model.device.type == "cpu" or self.row.mode == RoundMode.full
+        return model if stays else copy.deepcopy(model).cpu()
 
     def _training_progress(self, done: int, total: int, figures: Mapping[str, float]) -> None:
         if "embedded" in figures:  # after a full round, whose encoder is new to all images
@@ -208,12 +230,13 @@ class _RoundRun:
         if not self.snapshot.heldout:
             return
         self._enter(RoundState.evaluating)
+        parent = self._parent_model()
         if self.row.before is None:
-            report = self._report(self._parent_model(), "current model", TRAINING_DONE, PARENT_DONE)
+            report = self._report(parent, "current model", TRAINING_DONE, PARENT_DONE)
             with self.ctx.transaction() as session:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, before=report)
         if self.row.after is None:
-            report = self._report(load_model(self.child_path), "new model", PARENT_DONE, CHILD_DONE)
+            report = self._report(load_model(self.child_path, parent.device), "new model", PARENT_DONE, CHILD_DONE)
             with self.ctx.transaction() as session:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, after=report)
 
@@ -255,12 +278,12 @@ class _RoundRun:
         lineage = {
             **model_metadata(self.child_path)["metadata"],
             **self._lineage(),
-            "before": _without_images(self.row.before),
+            "before": without_images(self.row.before),
             "gate": gate.to_dict(),
         }
         files = package_model(load_model(self.child_path), self.ctx.workdir / "model", lineage)
         self.ctx.check()
-        metrics = _without_images(self.row.after)
+        metrics = without_images(self.row.after)
         with self.ctx.transaction() as session:
             registry.register_model(
                 session,
@@ -276,6 +299,19 @@ class _RoundRun:
             )
         self.ctx.progress(STORED, WHOLE, f"Stored {name}")
         return model_id
+
+    def embed_ahead(self, model_id: uuid.UUID) -> None:
+        """Embeds the dataset with a new encoder while the old one still serves, those first that people get next; what
+        as much time as training had is not enough for follows after the activation.
+        """
+        if self.row.mode == RoundMode.decoder:
+            return
+
+        def tell(done: int, total: int, text: str) -> None:
+            share = (WHOLE - STORED) * done // max(1, total)
+            self.ctx.progress(min(STORED + share, WHOLE - 1), WHOLE, f"Embedding with the new model: {text}")
+
+        embed_images(self.ctx, self.row.dataset_id, model_id, tell, minutes=self.row.settings["minutes"])
 
     def _lineage(self) -> dict[str, Any]:
         """Where the child comes from: enough to make it again."""
@@ -298,8 +334,9 @@ class _RoundRun:
 
     def _recipe(self) -> dict[str, Any]:
         """What the settings came to, those nobody chooses included; of `steps` `minutes` may have left some undone."""
-        settings = self._settings()
-        return {**asdict(settings), "steps": settings.steps_for(self.snapshot.num_train_masks)}
+        settings, pace = self._settings(), self._pace
+        encoder = {"encoder_lr": pace.encoder_lr, "frozen_layers": pace.frozen_layers}
+        return {**asdict(settings), **encoder, "steps": settings.max_steps}
 
     def _enter(self, state: RoundState) -> None:
         with self.ctx.transaction() as session:
@@ -307,19 +344,23 @@ class _RoundRun:
 
 
 class _Images(Sequence[Sample]):
-    """Images of the snapshot with their masks, each read when its turn comes, so that memory stays flat."""
+    """Images of the snapshot with their masks, each read when its turn comes; as many as fit into KEEP_BYTES once.
+
+    Never `complete`: people draw what they have time for, and what they left out is no background.
+    """
 
     def __init__(self, run: _RoundRun, images: Sequence[SnapshotImage]) -> None:
         self._run = run
         self._images = images
+        self._kept = KeptImages(KEEP_BYTES)
 
     def __len__(self) -> int:
         return len(self._images)
 
     def __getitem__(self, index: Any) -> Any:
         image = self._images[index]
-        pixels = read_rgb(self._run.ctx.storage, image.sha256)
-        return Sample(image.image_id, pixels, tuple(_rle(mask.rle) for mask in image.masks), complete=True)
+        pixels = self._kept.get(image.sha256, lambda: read_rgb(self._run.ctx.storage, image.sha256))
+        return Sample(image.image_id, pixels, tuple(_rle(mask.rle) for mask in image.masks))
 
 
 class _Embedded(Sequence[EmbeddedSample]):
@@ -341,20 +382,6 @@ class _Embedded(Sequence[EmbeddedSample]):
 
 def _rle(value: Mapping[str, Any]) -> rles.Rle:
     return {"size": list(value["size"]), "counts": str(value["counts"])}
-
-
-def summary(report: ClickReport) -> dict[str, Any]:
-    """A report as a round keeps it: the means, and each image's mean IoU for the paired statistics."""
-    per_image = {
-        image.name: {str(clicks): float(np.mean(values)) for clicks, values in image.iou_after.items()}
-        for image in report.images
-    }
-    counts = {"num_images": len(report.images), "num_masks": report.num_masks}
-    return {**report.figures(), **counts, "per_image": per_image}
-
-
-def _without_images(report: dict[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (report or {}).items() if name != "per_image"}
 
 
 def _embed(model: Sam, rgb: NDArray[np.uint8], version: ModelVersion, image_sha256: str) -> bytes:

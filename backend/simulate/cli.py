@@ -34,6 +34,7 @@ def simulate(
     stage1_share: Annotated[float, typer.Option(min=0.05, max=0.9, help="Of the images, for stage 1.")] = 0.4,
     stage2_share: Annotated[float, typer.Option(min=0.05, max=0.9, help="Of the images, for stage 2.")] = 0.3,
     click_noise: Annotated[float, typer.Option(min=0.0, help="Deviation of a click in pixels of the image.")] = 1.0,
+    mode: Annotated[str, typer.Option(help="What rounds train: auto, decoder or full.")] = "auto",
     annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
     budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
@@ -56,6 +57,7 @@ def simulate(
         stage1_share=stage1_share,
         stage2_share=stage2_share,
         num_annotators=annotators,
+        mode=mode,
     )
     person = Person(image_budget_s=budget_s, click_noise_px=click_noise)
     try:
@@ -123,6 +125,7 @@ def _table(report: Report) -> Table:
         "mIoU@1",
         "mIoU@5",
         "NoC@85",
+        "trained",
         "gate",
     ):
         table.add_column(column, justify="right")
@@ -130,9 +133,10 @@ def _table(report: Report) -> Table:
         after = (batch.round or {}).get("after") or {}
         cells = (f"{batch.seconds_per_mask:.1f}", f"{batch.clicks_per_mask:.1f}", f"{batch.masks_per_image:.1f}")
         scores = (f"{after.get(key, float('nan')):.3f}" for key in ("miou_1", "miou_5", "noc85"))
-        kept, state = f"{batch.proposals_kept}/{batch.proposals}", str((batch.round or {}).get("state", ""))
+        kept = f"{batch.proposals_kept}/{batch.proposals}"
+        ended = (str((batch.round or {}).get(key, "")) for key in ("mode", "state"))
         drawn = (str(batch.human_masks), *cells[:2], str(batch.brushed), cells[2], kept)
-        table.add_row(str(number), str(batch.stage), str(batch.images), *drawn, *scores, state)
+        table.add_row(str(number), str(batch.stage), str(batch.images), *drawn, *scores, *ended)
     return table
 
 

@@ -23,13 +23,16 @@ IOU_LEVELS = (0.5, 0.75, 0.9)
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How the loop is played: rounds per stage, and each annotating stage's share of the images."""
+    """How the loop is played: rounds per stage, each annotating stage's share of the images, and what rounds train
+    (`auto` leaves that to the platform).
+    """
 
     rounds_stage1: int = 1
     rounds_stage2: int = 1
     stage1_share: float = 0.4
     stage2_share: float = 0.3
     num_annotators: int = 2
+    mode: str = "auto"
 
     def batches(self, num_images: int) -> list[tuple[int, int]]:
         """(stage, number of images) of every batch that ends in a round, in order."""
@@ -160,7 +163,7 @@ class Loop:
 
     def _round(self) -> Json:
         started = time.monotonic()
-        row = self._platform.post("/api/rounds", {"dataset_id": self._dataset_id})
+        row = self._platform.post("/api/rounds", {"dataset_id": self._dataset_id, "mode": self._plan.mode})
         done = self._platform.wait(
             lambda: self._platform.get(f"/api/rounds/{row['id']}"),
             lambda r: r["state"] in ROUND_ENDED,
@@ -168,8 +171,10 @@ class Loop:
         )
         if done["state"] in {"failed", "cancelled"}:
             raise PlatformError(f"Round {done['number']} {done['state']}: {done.get('error') or 'no reason given'}")
-        keys = ("number", "state", "snapshot", "before", "after", "gate", "model_id")
-        return {**{key: done[key] for key in keys}, "wall_s": time.monotonic() - started}
+        keys = ("number", "mode", "state", "snapshot", "before", "after", "gate", "model_id")
+        ended = {**{key: done[key] for key in keys}, "wall_s": time.monotonic() - started}
+        self._settle()
+        return ended
 
     def _switch(self, stage: int) -> None:
         self._platform.post(f"/api/datasets/{self._dataset_id}/stage", {"stage": stage, "reason": "simulated loop"})
@@ -177,7 +182,7 @@ class Loop:
         self._settle()
 
     def _settle(self) -> None:
-        """Wait until the jobs that a switch caused (proposals, generation) have ended."""
+        """Wait until the jobs that a switch or a new model caused (embeddings, proposals, generation) have ended."""
 
         def running() -> Json:
             jobs = list(self._platform.pages("/api/jobs", dataset_id=self._dataset_id))

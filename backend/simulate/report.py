@@ -49,7 +49,7 @@ def _plot(report: Report) -> Figure:
     rounds = [b.round for b in batches if b.round]
     for key, colour in (("miou_1", "#c4622d"), ("miou_5", "#7a4fbf")):
         values = [_metric(batches[0], "before", key), *(_metric(b, "after", key) for b in batches if b.round)]
-        names = ["start", *(f"round\n{r['number']}" for r in rounds)]
+        names = ["start", *(f"round {r['number']}\n{r['mode']}" for r in rounds)]
         _line(
             axes[1, 0],
             names,

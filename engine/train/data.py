@@ -26,7 +26,7 @@ from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
 BoolArray = NDArray[np.bool_]
 UInt8Array = NDArray[np.uint8]
@@ -143,6 +143,26 @@ class CocoDataset:
         return iter(self.samples)
 
 
+class KeptImages:
+    """Decoded images, kept in memory until they take `keep_bytes` together: for reads in random order, where none
+    deserves a place more than another.
+    """
+
+    def __init__(self, keep_bytes: int) -> None:
+        self._kept: dict[Hashable, UInt8Array] = {}
+        self._room = keep_bytes
+
+    def get(self, key: Hashable, read: Callable[[], UInt8Array]) -> UInt8Array:
+        """The image of this key, which `read` reads where it is not kept."""
+        image = self._kept.get(key)
+        if image is None:
+            image = read()
+            if image.nbytes <= self._room:  # threads may race for the last place: a limit, not an account
+                self._room -= image.nbytes
+                self._kept[key] = image
+        return image
+
+
 class ImageFolder:
     """The images of a folder as samples without masks.
 
@@ -163,20 +183,13 @@ class ImageFolder:
         if not self._paths:
             raise TrainingError(f"{place} holds no image; add some, or give another folder.")
         self.problems: dict[str, str] = {}
-        self._kept: dict[int, UInt8Array] = {}
-        self._room = keep_bytes
+        self._images = KeptImages(keep_bytes)
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: int) -> Sample:
-        image = self._kept.get(index)
-        if image is None:
-            image = self._read(index)
-            if image.nbytes <= self._room:  # threads may race for the last place: a limit, not an account
-                self._room -= image.nbytes
-                self._kept[index] = image
-        return Sample(self._paths[index].name, image, ())
+        return Sample(self._paths[index].name, self._images.get(index, lambda: self._read(index)), ())
 
     def _read(self, index: int) -> UInt8Array:
         path = self._paths[index]

@@ -23,6 +23,15 @@ CHEAP = 8 / 3  # the first lesson is cheap: so many times more images fit into a
 WARMUP_STEPS = 80
 
 
+def small_side(config: ModelConfig) -> int:
+    """Side in px of the crops a model can learn from at a quarter of a frame's cost: half its frame, or the whole one
+    for a transformer, whose position embeddings have one size.
+    """
+    if config.encoder.kind != "conv":
+        return config.image_size
+    return -(-config.image_size // 2 // COARSEST_STRIDE) * COARSEST_STRIDE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """Of one run, which ends after `minutes` or `steps`.
@@ -86,9 +95,9 @@ class Recipe:
         late = InteractionSettings(length_weights=lengths, focal_weight=5.0, deep=self.deep)
         frame = config.image_size
         whole = Phase(until=1.0, batch=BatchSize(frame, self.images, self.masks), interaction=late)
-        if config.encoder.kind != "conv" or self.small_until <= 0:  # a transformer's position embeddings have one size
+        half = small_side(config)
+        if half == frame or self.small_until <= 0:
             return (whole,)
-        half = -(-frame // 2 // COARSEST_STRIDE) * COARSEST_STRIDE
         small = Phase(until=self.small_until, batch=BatchSize(half, 2 * self.images, self.masks), interaction=early)
         if not self.prototypes_until:
             return (small, whole)

@@ -1,10 +1,12 @@
 """Rounds of the data engine: a model retrained on what annotators just made.
 
-A decoder round trains prompt encoder and decoder on cached embeddings, so that every embedding stays valid and a round
-takes minutes on a CPU. A full round trains on images and changes the encoder too, with batch norm held still since
-rounds are small. Either then trains the model's detector, or a fresh one, on the boxes of the same masks: seconds,
-which are spent again if they are interrupted. Neither touches the model it starts from. So that what a model knew is
-not forgotten, a share of every step may replay generated scenes, which every model has seen and no licence holds back.
+A decoder round trains prompt encoder and decoder on cached embeddings, so that every embedding stays valid. A full
+round trains on images and changes the encoder too, but for its first layers and the statistics of batch norm, since
+rounds are small: a step of a convolutional model is no dearer than a decoder round's, for it works on crops of half the
+frame, and teaches a domain far from photographs much more; but all images are to be embedded anew. Either then trains
+the model's detector, or a fresh one, on the boxes of the same masks: seconds, which are spent again if they are
+interrupted. Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every step
+may replay generated scenes, which every model has seen and no licence holds back.
 Knows nothing of datasets, gates or stages.
 """
 
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ from engine.train.batches import Batch, BatchSize, ImageBatches, ImageTargets, M
 from engine.train.detector import DetectorExample, DetectorTraining, train_detector
 from engine.train.interaction import InteractionSettings
 from engine.train.loop import Phase, TrainSettings, train
+from engine.train.recipe import small_side
 from engine.train.rendering import bare_cells, low_res_target
 from engine.train.scenes import SceneDataset
 
@@ -42,14 +45,42 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from engine.model.config import ModelConfig
     from engine.model.sam import Sam
     from engine.predict.embedding import EmbeddingMeta
     from engine.train.batches import BatchSource
     from engine.train.data import SampleSource
     from engine.train.loop import Progress
 
+    Mode = Literal["decoder", "full"]
+
 MIN_CELLS = 0.5  # low_res cells; less than half a cell cannot be drawn
 MAX_COVER = 0.9  # of the image (SAM section A)
+SCALES = (0.2, 1.4)  # of images in full rounds: people draw large objects first, and the small ones look like them
+
+
+class Pace(NamedTuple):
+    """How fast a round learns: its rate, the encoder's part of that, how many first layers stay as they are; and how
+    many steps it takes at least and at most.
+    """
+
+    learning_rate: float
+    encoder_lr: float = 0.0
+    frozen_layers: int = 0
+    steps: tuple[int, int] = (60, 240)
+
+
+# Of a decoder round, and of a full one by the kind of encoder.
+PACES: Mapping[str, Pace] = {
+    "decoder": Pace(1e-4),
+    "conv": Pace(5e-4, 1.0, frozen_layers=4, steps=(200, 600)),
+    "vit": Pace(1e-4, 0.3),
+}
+
+
+def pace_of(mode: Mode, config: ModelConfig) -> Pace:
+    """The pace of a round of a model of `config`."""
+    return PACES["decoder" if mode == "decoder" else config.encoder.kind]
 
 
 @dataclass(frozen=True)
@@ -69,9 +100,10 @@ class RoundSample:
 class RoundSettings:
     """How much a round trains.
 
-    `max_steps` None chooses about `epochs` looks at every mask, within 60 to 240 steps; the round ends after `minutes`
-    in any case. The defaults end a decoder round after two minutes; on two cores that is about 90 steps of the packaged
-    model. A full round of a large encoder needs `accumulate` (ViT-B: about 11 GiB for each image worked on at once).
+    `max_steps` None chooses about `epochs` looks at every mask, within the bounds of the round's pace (`PACES`);
+    `learning_rate` None is that of the pace. The round ends after `minutes` in any case: on two cores the default's two
+    are about 90 steps of the packaged model, in a full round 200. `accumulate` None works on a step's images one after
+    the other where a transformer is trained (ViT-B: about 11 GiB for each at once), else on all together.
     `replay` is the share of a step's images that are scenes, of which there are `replay_scenes`. `detector` None leaves
     the detector as it is, or in a full round out.
     """
@@ -80,11 +112,10 @@ class RoundSettings:
     max_steps: int | None = None
     epochs: float = 4.0
     minutes: float | None = 2.0
-    learning_rate: float = 1e-4
-    encoder_lr: float = 0.3
+    learning_rate: float | None = None
     num_images: int = 4
     shards: int = 2
-    accumulate: int = 1
+    accumulate: int | None = None
     num_masks: int = 6
     replay: float = 0.0
     replay_scenes: int = 24
@@ -95,11 +126,12 @@ class RoundSettings:
     detector: DetectorTraining | None = field(default_factory=lambda: DetectorTraining(max_steps=200, minutes=1.0))
     checkpoint_every_s: float = 15.0
 
-    def steps_for(self, num_masks: int) -> int:
+    def steps_for(self, num_masks: int, pace: Pace = PACES["decoder"]) -> int:
         """Steps of a round on `num_masks` masks."""
         if self.max_steps is not None:
             return self.max_steps
-        return int(np.clip(self.epochs * num_masks / ((self.num_images - self.num_replayed) * self.num_masks), 60, 240))
+        looks = (self.num_images - self.num_replayed) * self.num_masks
+        return int(np.clip(self.epochs * num_masks / looks, *pace.steps))
 
     @property
     def num_replayed(self) -> int:
@@ -125,7 +157,7 @@ def train_decoder_round(
     batches = EmbeddingBatches(
         samples, encoder_sha256(model), model.config.image_size, replay=replay, num_replayed=settings.num_replayed
     )
-    run = _train_settings(settings, "decoder", batches.num_masks, model.config.image_size)
+    run = _train_settings(settings, "decoder", batches.num_masks, model)
     return _round(model, batches, lambda _: samples, (run, settings.detector), out_dir, progress, should_stop)
 
 
@@ -144,11 +176,14 @@ def train_full_round(
         MixedSource([samples, SceneDataset(settings.replay_scenes)], [1 - share, share]) if share else samples,
         frame=config.image_size,
         patch_size=config.patch_size,
-        augment=AugmentSettings(scale_range=(0.7, 1.4)),
+        augment=AugmentSettings(scale_range=SCALES),
     )
-    num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
-    run = _train_settings(settings, "full", num_masks, config.image_size)
-    embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop)
+    # Counting means reading every image; not where the number of steps is known.
+    known = settings.max_steps is not None
+    num_masks = 0 if known else sum(len(samples[index].rles) for index in range(len(samples)))
+    run = _train_settings(settings, "full", num_masks, model)
+    folder = out_dir / "embeddings"
+    embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop, folder=folder)
     return _round(model, batches, embed, (run, settings.detector), out_dir, progress, should_stop)
 
 
@@ -192,22 +227,28 @@ def _embedding_tensor(embedding: Path | bytes) -> Tensor:
     return torch.from_numpy(_read(embedding)[0])
 
 
-def _train_settings(settings: RoundSettings, mode: Any, num_masks: int, image_size: int) -> TrainSettings:
-    steps = settings.steps_for(num_masks)
-    batch = BatchSize(image_size, settings.num_images, settings.num_masks)
+def _train_settings(settings: RoundSettings, mode: Mode, num_masks: int, model: Sam) -> TrainSettings:
+    config = model.config
+    pace = pace_of(mode, config)
+    steps = settings.steps_for(num_masks, pace)
+    heavy = mode == "full" and config.encoder.kind == "vit"
+    side = config.image_size if mode == "decoder" else small_side(config)
+    batch = BatchSize(side, settings.num_images, settings.num_masks)
     return TrainSettings(
         mode=mode,
         seed=settings.seed,
         max_steps=steps,
         minutes=settings.minutes,
-        learning_rate=settings.learning_rate,
-        encoder_lr=settings.encoder_lr,
+        learning_rate=settings.learning_rate or pace.learning_rate,
+        encoder_lr=pace.encoder_lr,
+        frozen_layers=pace.frozen_layers,
+        bf16=config.encoder.kind == "vit" or model.device.type == "cuda",  # CPUs convolve faster in float32
         warmup_steps=max(1, steps // 12),
         final_lr=0.05,
         ema_decay=settings.ema_decay,
         freeze_batchnorm=True,
         shards=settings.shards,
-        accumulate=settings.accumulate,
+        accumulate=settings.accumulate or (settings.num_images if heavy else 1),
         phases=(Phase(until=1.0, batch=batch, interaction=settings.interaction),),
         checkpoint_every_s=settings.checkpoint_every_s,
     )
@@ -219,9 +260,14 @@ def embedded(
     samples: SampleSource,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    folder: Path | None = None,
 ) -> list[RoundSample]:
-    """Images as a decoder round of `model` takes them; only the first of them if it is asked to stop."""
+    """Images as a decoder round of `model` takes them, their embeddings in files of `folder` or, without one, in
+    memory; only the first of them if it is asked to stop.
+    """
     encoder = encoder_sha256(model)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     made: list[RoundSample] = []
     for index in range(len(samples)):
         if should_stop is not None and should_stop():
@@ -236,7 +282,11 @@ def embedded(
             original_size=sample.size,
         )
         values = model.embed(model.preprocess([sample.image]))[0].float().cpu().numpy()
-        made.append(RoundSample(embedding_file.encode(values, meta), sample.size, sample.rles))
+        content = embedding_file.encode(values, meta)
+        path = None if folder is None else folder / f"{index}.safetensors"
+        if path is not None:
+            path.write_bytes(content)
+        made.append(RoundSample(path or content, sample.size, sample.rles))
     return made
 
 

@@ -1,4 +1,4 @@
-"""A real worker is killed with -9 in the middle of an embedding job, and the next one in the middle of a round.
+"""A real worker is killed with -9 in the middle of an embedding job, or in the middle of a round of either mode.
 
 Nothing tells the platform of it: leases run out, the reconciler (here called by hand, in a deployment by beat) hands
 the jobs to the next worker, and both finish with nothing lost and nothing doubled.
@@ -25,7 +25,7 @@ from backend.core.runtime import Runtime
 from backend.registry import service as registry
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from backend.rounds import service as rounds
-from backend.rounds.models import FINISHED_STATES, Round
+from backend.rounds.models import FINISHED_STATES, Round, RoundMode
 from backend.rounds.schemas import RoundOptions
 from tests.backend.conftest import Scene
 
@@ -99,7 +99,7 @@ def job_of(runtime: Runtime, job_id: uuid.UUID) -> Job:
         return session.get_one(Job, job_id)
 
 
-def test_kill_9_in_embedding_and_in_a_round(
+def test_kill_9_in_embedding(
     make_scene: Callable[..., Scene],
     runtime: Runtime,
     start_worker: Callable[[], Worker],
@@ -107,7 +107,7 @@ def test_kill_9_in_embedding_and_in_a_round(
 ) -> None:
     scene = make_scene(train=NUM_IMAGES - 6, heldout=6)
 
-    # An embedding job, killed once some embeddings are stored and most are not.
+    # Killed once some embeddings are stored and most are not.
     with runtime.database.transaction() as session:
         embed_job = registry.embed_missing(session, scene.dataset_id)
     assert embed_job is not None
@@ -118,7 +118,7 @@ def test_kill_9_in_embedding_and_in_a_round(
     assert 0 < count(runtime, Embedding, ready) < NUM_IMAGES
     assert job_of(runtime, embed_job.id).state is JobState.RUNNING  # nobody knows yet
 
-    worker = start_worker()
+    start_worker()
     finished = wait_for(
         "the end of the embedding job",
         runtime,
@@ -130,10 +130,20 @@ def test_kill_9_in_embedding_and_in_a_round(
     assert len(list(runtime.storage.list("embeddings"))) == NUM_IMAGES
     assert job_of(runtime, embed_job.id).attempts == 2
 
-    # A round, killed in the middle of its training.
+
+@pytest.mark.parametrize("mode", [RoundMode.decoder, RoundMode.full])
+def test_kill_9_in_a_round(
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    start_worker: Callable[[], Worker],
+    reconcile_jobs: Callable[[], None],
+    mode: RoundMode,
+) -> None:
+    scene = make_scene(train=10, heldout=3)
     with runtime.database.transaction() as session:
         options = RoundOptions(max_steps=80, num_images=2, num_masks=1)
-        row = rounds.start_round(session, scene.dataset_id, options=options)
+        row = rounds.start_round(session, scene.dataset_id, mode=mode, options=options)
+    worker = start_worker()
     assert row.job_id is not None
     job_id, checkpoint = row.job_id, job_workdir(runtime.settings, row.job_id) / "training" / "last.pt"
     wait_for("the first checkpoint", runtime, checkpoint.is_file, reconcile_jobs)

@@ -51,7 +51,7 @@ def http(platform: Running) -> httpx.Client:
 @pytest.fixture
 def dataset(http: httpx.Client) -> Json:
     """A dataset of discs, imported and embedded."""
-    policy = {"auto_rounds": False, "auto_stages": False}
+    policy = {"auto_rounds": False, "auto_stages": False, "round_minutes": 1}
     made: Json = http.post("/api/datasets", json={"name": "Discs", "policy": policy}).raise_for_status().json()
     files = [("files", (f"disc-{seed}.png", disc(seed)[0], "image/png")) for seed in range(NUM_IMAGES)]
     job = http.post(f"/api/datasets/{made['id']}/imports", files=files).raise_for_status().json()

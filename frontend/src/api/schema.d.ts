@@ -1972,6 +1972,11 @@ export interface components {
              * @description a round starts once this many final masks are new
              */
             min_new_masks: number;
+            /**
+             * Round Minutes
+             * @description a round's training ends after this long, unless it is told otherwise
+             */
+            round_minutes: number;
             /** Max Rounds Stage1 */
             max_rounds_stage1: number;
             /** Max Rounds Stage2 */
@@ -2028,6 +2033,8 @@ export interface components {
         PolicyUpdate: {
             /** Min New Masks */
             min_new_masks?: number | null;
+            /** Round Minutes */
+            round_minutes?: number | null;
             /** Max Rounds Stage1 */
             max_rounds_stage1?: number | null;
             /** Max Rounds Stage2 */
@@ -2328,9 +2335,10 @@ export interface components {
         /**
          * RoundMode
          * @description decoder: train prompt encoder and mask decoder on cached embeddings. full: train the image encoder as well.
+         *     auto: whichever suits the model and the machine (`policy.mode_for`); the round's job writes its choice into the row.
          * @enum {string}
          */
-        RoundMode: "decoder" | "full";
+        RoundMode: "auto" | "decoder" | "full";
         /**
          * RoundOptions
          * @description How a round trains and is judged. Every setting has a default that suits a small dataset on a CPU.
@@ -2349,15 +2357,14 @@ export interface components {
             epochs?: number;
             /**
              * Minutes
-             * @description training ends after this long in any case
-             * @default 10
+             * @description training ends after this long in any case; null: the dataset's `round_minutes`
              */
-            minutes?: number;
+            minutes?: number | null;
             /**
              * Learning Rate
-             * @default 0.0001
+             * @description null: what suits the model and the mode
              */
-            learning_rate?: number;
+            learning_rate?: number | null;
             /**
              * Num Images
              * @description images per step
@@ -2425,6 +2432,7 @@ export interface components {
             number: number;
             /** Stage */
             stage: number;
+            /** @description what is trained; auto until the round has begun and chosen */
             mode: components["schemas"]["RoundMode"];
             state: components["schemas"]["RoundState"];
             /**
@@ -2621,13 +2629,14 @@ export interface components {
              * Format: uuid
              */
             dataset_id: string;
-            /** @default decoder */
+            /**
+             * @description auto: the whole model where that takes minutes, else the decoder
+             * @default auto
+             */
             mode?: components["schemas"]["RoundMode"];
             /**
              * @default {
              *       "epochs": 4,
-             *       "minutes": 10,
-             *       "learning_rate": 0.0001,
              *       "num_images": 4,
              *       "num_masks": 6,
              *       "detector_steps": 200,

@@ -58,8 +58,20 @@ test("what was not written down is not made up", () => {
 });
 
 test("a round that has not trained yet knows its epochs, not its steps", () => {
-  expect(recipeOf("full", { epochs: 4, max_steps: null })).toEqual([
-    { label: "Trains", value: "the whole model" },
+  expect(recipeOf("auto", { epochs: 4, max_steps: null, learning_rate: null })).toEqual([
+    { label: "Trains", value: "what suits the model" },
     { label: "Steps", value: "4 epochs" },
+    { label: "Learning rate", value: "the model's own" },
   ]);
+});
+
+test("a round of the whole model says what became of the encoder", () => {
+  const recipe = { steps: 200, learning_rate: 0.0005, encoder_lr: 1, frozen_layers: 4 };
+  expect(recipeOf("full", recipe)).toEqual([
+    { label: "Trains", value: "the whole model" },
+    { label: "Steps", value: "up to 200" },
+    { label: "Learning rate", value: "0.0005" },
+    { label: "Encoder", value: "same rate, first 4 layers as they were" },
+  ]);
+  expect(recipeOf("decoder", { encoder_lr: 0, frozen_layers: 0 })).toHaveLength(1);
 });

@@ -44,16 +44,25 @@ export function readLineage(lineage: Document): Lineage {
   };
 }
 
+const MODES: Record<string, string> = {
+  auto: "what suits the model",
+  full: "the whole model",
+  decoder: "the decoder",
+};
+
 /** How a round trained. `settings` as chosen; a finished one's recipe adds what they came to (steps, replay). */
 export function recipeOf(mode: unknown, settings: Document): Fact[] {
   const facts: Fact[] = [];
   const add = (label: string, value: string | null) => value !== null && facts.push({ label, value });
   const steps = number(settings.steps) ?? number(settings.max_steps);
   const epochs = number(settings.epochs);
-  add("Trains", mode === "full" ? "the whole model" : mode === "decoder" ? "the decoder" : null);
+  add("Trains", MODES[text(mode) ?? ""] ?? null);
   add("Steps", steps !== null ? `up to ${steps}` : epochs !== null ? `${epochs} epochs` : null);
   add("At most", unit(settings.minutes, "min"));
-  add("Learning rate", unit(settings.learning_rate));
+  add("Learning rate", settings.learning_rate === null ? "the model's own" : unit(settings.learning_rate));
+  const [part, frozen] = [number(settings.encoder_lr), number(settings.frozen_layers)];
+  const rate = part === 1 ? "same rate" : `${part} of that rate`;
+  add("Encoder", part && frozen !== null ? `${rate}, first ${frozen} layers as they were` : null);
   const [images, masks] = [number(settings.num_images), number(settings.num_masks)];
   add("A step", images !== null && masks !== null ? `${images} images × ${masks} masks` : null);
   const replay = number(settings.replay);

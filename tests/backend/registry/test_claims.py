@@ -68,12 +68,13 @@ def test_an_image_that_takes_workers_down_is_tried_alone_and_given_up(runtime: R
         assert "took its worker down 3 times" in (broken.error or "")
 
 
-def test_leased_images_are_embedded_first(runtime: Runtime, model: ModelVersion) -> None:
+def test_images_are_embedded_as_people_come_to_them(runtime: Runtime, model: ModelVersion) -> None:
     dataset_id, images = fill(runtime, 4)
     with runtime.database.transaction() as session:
+        session.execute(update(Image).where(Image.id == images[0]).values(state="done"))
         session.execute(update(Image).where(Image.id == images[2]).values(state="leased"))
-        taken = claims.claim(session, uuid.uuid4(), dataset_id, model.encoder_sha256, 2)
-    assert [claim.image_id for claim in taken] == [images[2], images[0]]
+        taken = claims.claim(session, uuid.uuid4(), dataset_id, model.encoder_sha256, 4)
+    assert [claim.image_id for claim in taken] == [images[2], images[1], images[3], images[0]]
 
 
 def test_an_image_given_up_does_not_end_the_work_on_the_others(runtime: Runtime, model: ModelVersion) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from backend.rounds.policy import Figures, Policy, round_due, stage_verdict
+from backend.rounds.models import RoundMode
+from backend.rounds.policy import Figures, Policy, mode_for, round_due, stage_verdict
 
 POLICY = Policy(
     min_new_masks=50,
@@ -131,3 +132,16 @@ def test_round_due(figures: dict[str, object], policy: dict[str, object], due: b
     answer, reason = round_due(replace(FIGURES, **figures), replace(POLICY, **policy))  # type: ignore[arg-type]
     assert answer is due
     assert reason
+
+
+@pytest.mark.parametrize(
+    ("encoder", "device", "mode"),
+    [
+        ("conv", "cpu", RoundMode.full),
+        ("conv", "cuda", RoundMode.full),
+        ("vit", "cpu", RoundMode.decoder),
+        ("vit", "cuda", RoundMode.full),
+    ],
+)
+def test_the_whole_model_is_trained_where_that_takes_minutes(encoder: str, device: str, mode: RoundMode) -> None:
+    assert mode_for(encoder, device) is mode

@@ -3,8 +3,6 @@
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,33 +12,11 @@ from backend.annotation.models import Mask, MaskStatus
 from backend.core.runtime import Runtime
 from backend.registry import service as registry
 from backend.registry.models import ModelVersion
-from backend.registry.service import ModelFiles
 from backend.rounds import service, tasks
-from backend.rounds.gate import GateResult
 from backend.rounds.snapshot import Snapshot, content_sha256
-from engine.train.rounds import RoundSettings
+from engine.train.rounds import PACES, RoundSettings
 from tests.backend.conftest import Scene, add_disc
-
-QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2, "detector_steps": 2}
-
-
-def start(client: Any, scene: Scene, settings: dict[str, Any] | None = None, **values: Any) -> Any:
-    body = {"dataset_id": str(scene.dataset_id), "settings": QUICK if settings is None else settings, **values}
-    return client.post("/api/rounds", json=body)
-
-
-def get(client: Any, round_id: str) -> dict[str, Any]:
-    answer = client.get(f"/api/rounds/{round_id}")
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    return body
-
-
-def active_model(runtime: Runtime, scene: Scene) -> uuid.UUID:
-    with runtime.database.transaction() as session:
-        model = registry.active_model(session, scene.dataset_id)
-        assert model is not None
-        return model.id
+from tests.backend.rounds.conftest import active_model, decide_as, get, quick, start
 
 
 def count_models(runtime: Runtime) -> int:
@@ -48,43 +24,12 @@ def count_models(runtime: Runtime) -> int:
         return session.scalar(select(func.count()).select_from(ModelVersion)) or 0
 
 
-@pytest.fixture
-def quick_packaging(monkeypatch: pytest.MonkeyPatch, tiny_files: ModelFiles) -> None:
-    """Graphs of the parent instead of the child's own: making them takes longer than all the rest of a tiny round."""
-    from engine.model.checkpoint import decoder_sha256, encoder_sha256, save_model
-
-    def package(model: Any, folder: Path, metadata: dict[str, Any]) -> ModelFiles:
-        folder.mkdir(parents=True, exist_ok=True)
-        weights = folder / "weights.safetensors"
-        save_model(model, weights, metadata)
-        shas = {"encoder_sha256": encoder_sha256(model), "decoder_sha256": decoder_sha256(model)}
-        return replace(tiny_files, weights=weights, **shas)
-
-    monkeypatch.setattr(tasks, "package_model", package)
-
-
-quick = pytest.mark.usefixtures("quick_packaging")
-
-
-def decide_as(monkeypatch: pytest.MonkeyPatch, passed: bool) -> None:
-    """The gate's verdict, given: what an untrained model gains is chance."""
-
-    def decide(differences: Any, **values: Any) -> GateResult:
-        return GateResult(
-            passed=passed, reason="given", gain=0.1 if passed else -0.1, ci_low=-0.2, ci_high=0.2,
-            num_images=len(differences), num_masks=values["num_masks"], measured_on=values["measured_on"],
-            max_drop=values["max_drop"], confidence=values["confidence"],
-        )  # fmt: skip
-
-    monkeypatch.setattr(tasks, "decide", decide)
-
-
 def test_a_round_comes_to_a_verdict(
     login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
 ) -> None:
     scene = make_scene(train=3, heldout=2)
     admin = login("admin")
-    started = start(admin, scene)
+    started = start(admin, scene, mode="decoder")
     assert started.status_code == 201, started.text
     assert (started.json()["state"], started.json()["number"], started.json()["trigger"]) == ("pending", 1, "manual")
     assert start(admin, scene).status_code == 409
@@ -109,6 +54,8 @@ def test_a_round_comes_to_a_verdict(
     assert model["lineage"]["settings"]["max_steps"] == 3
     recipe = model["lineage"]["recipe"]
     assert (recipe["steps"], recipe["replay"]) == (3, RoundSettings().replay)
+    pace = PACES["decoder"]
+    assert (recipe["learning_rate"], recipe["encoder_lr"], recipe["frozen_layers"]) == pace[:3]
     assert model["lineage"]["software"]["version"]
     assert model["lineage"]["started_by"] == done["cause"]["started_by"] == admin.get("/api/session").json()["name"]
     assert model["lineage"]["before"] == done["before"]
@@ -249,6 +196,7 @@ def test_what_is_missing_is_said(login: Any, make_scene: Callable[..., Scene], r
     assert start(admin, rejected, {"stepz": 3}).status_code == 422
     assert "stepz" in start(admin, rejected, {"stepz": 3}).json()["detail"]
     assert start(admin, rejected, {"learning_rate": -1}).status_code == 422
+    assert start(admin, rejected, {"learning_rate": None}).json()["code"] == "invalid", "nothing to learn from"
     assert start(admin, rejected, mode="sideways").status_code == 422
     assert start(login("reviewer"), rejected).status_code == 403
     assert admin.get(f"/api/rounds/{uuid.uuid4()}").status_code == 404
@@ -298,7 +246,7 @@ def test_cancel_while_it_trains(
 
 
 @quick
-@pytest.mark.parametrize("broken_step", ["train", "measure", "register", "conclude"])
+@pytest.mark.parametrize("broken_step", ["train", "measure", "register", "embed", "conclude"])
 def test_a_round_goes_on_after_a_failure_in_any_step(
     login: Any,
     run_jobs: Callable[[], int],
@@ -312,18 +260,19 @@ def test_a_round_goes_on_after_a_failure_in_any_step(
     admin = login("admin")
     row = start(admin, scene).json()
     trainings: list[int] = []
-    original_train = tasks._RoundRun._train_decoder
+    original_train = tasks.train_full_round
 
-    def counted(self: Any, model: Any) -> Any:
+    def counted(*values: Any) -> Any:
         trainings.append(1)
-        return original_train(self, model)
+        return original_train(*values)
 
-    monkeypatch.setattr(tasks._RoundRun, "_train_decoder", counted)
+    monkeypatch.setattr(tasks, "train_full_round", counted)
     with monkeypatch.context() as broken:
         targets = {
-            "train": (tasks._RoundRun, "_train_decoder"),
+            "train": (tasks, "train_full_round"),
             "measure": (tasks, "evaluate"),
             "register": (registry, "register_model"),
+            "embed": (tasks, "embed_images"),
             "conclude": (service, "conclude"),
         }
 
@@ -369,28 +318,6 @@ def test_running_twice_doubles_nothing(
     run_jobs()
     assert get(admin, row["id"]) == done
     assert count_models(runtime) == 2
-
-
-@quick
-def test_a_full_round_changes_the_encoder_and_embeds_again(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
-    row = start(admin, scene, mode="full").json()
-    run_jobs()
-    done = get(admin, row["id"])
-    assert (done["state"], done["error"]) == ("activated", None)
-    model = admin.get(f"/api/models/{done['model_id']}").json()
-    parent = admin.get(f"/api/models/{scene.model_id}").json()
-    assert model["encoder_sha256"] != parent["encoder_sha256"]
-    image = admin.get(f"/api/images/{scene.image_ids[0]}/embedding", params={"encoder": model["encoder_sha256"]})
-    assert image.status_code == 200
 
 
 @quick

@@ -85,7 +85,7 @@ def test_scheduler_turns_the_loop_once(make_scene: Callable[..., Scene], runtime
     schedule(runtime)
     with runtime.database.transaction() as session:
         (row,) = service.list_rounds(session, scene.dataset_id)
-        assert (row.trigger, row.stage, row.cause["masks"]) == ("auto", 1, 4)
+        assert (row.trigger, row.mode, row.stage, row.cause["masks"]) == ("auto", "auto", 1, 4)
         assert "4 new masks" in row.cause["reason"]
         assert row.cause["figures"]["new_masks_since_round"] == 4
     finish_round(runtime, scene.dataset_id)

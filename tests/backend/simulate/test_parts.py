@@ -15,7 +15,7 @@ from backend.cli import app
 from backend.simulate import report as report_files
 from backend.simulate.annotator import Person, new_id
 from backend.simulate.client import Platform, PlatformError
-from backend.simulate.loop import Batch, Plan, Report, matched
+from backend.simulate.loop import Batch, Loop, Plan, Report, matched
 from backend.simulate.truth import Truth
 from engine.errors import FormatError
 
@@ -134,7 +134,10 @@ def test_a_report_is_written_as_json_and_as_a_plot(tmp_path: Path) -> None:
             proposals_kept=stage, wall_s=1.0,
             round=made,
         )
-        for stage, made in ((1, {"number": 1, "before": figures, "after": figures}), (2, {"number": 2, "after": None}))
+        for stage, made in (
+            (1, {"number": 1, "mode": "full", "before": figures, "after": figures}),
+            (2, {"number": 2, "mode": "decoder", "after": None}),
+        )
     ]  # fmt: skip
     levels = {"0.5": 0.5, "0.75": 0.25}
     report = Report(
@@ -148,6 +151,30 @@ def test_a_report_is_written_as_json_and_as_a_plot(tmp_path: Path) -> None:
     assert [batch["proposals_kept"] for batch in again["batches"]] == [1, 2]
     with Image.open(plot) as picture:
         assert min(picture.size) > 500
+
+
+# -- rounds
+
+
+@pytest.mark.parametrize("mode", ["auto", "decoder"])
+def test_a_round_is_over_once_the_new_model_is_settled_in(mode: str, tmp_path: Path) -> None:
+    ended = dict.fromkeys(("snapshot", "before", "after", "gate", "model_id"))
+    done = {**ended, "id": "r", "number": 1, "mode": "full", "state": "activated"}
+    embedding = iter(["queued", "running", "succeeded"])
+    asked: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            asked.append(json.loads(request.content)["mode"])
+        if request.url.path != "/api/jobs":
+            return httpx.Response(200, json=done)
+        job = {"title": "Embed images", "state": next(embedding), "done": 0, "total": 1}
+        return httpx.Response(200, json={"items": [job]})
+
+    loop = Loop(platform(handler), Truth(coco_folder(tmp_path), 2, 0), Plan(mode=mode), Person(), lambda _: None)
+    made = loop._round()
+    assert (made["mode"], asked) == ("full", [mode])
+    assert next(embedding, None) is None, "the next image would wait for its embedding"
 
 
 # -- refusals

@@ -1,5 +1,6 @@
 """Rounds on cached embeddings and on images."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,17 @@ from engine.predict.embedding import EmbeddingMeta, encode
 from engine.train.batches import BatchSize, part_of
 from engine.train.data import Sample
 from engine.train.detector import DetectorTraining
-from engine.train.rounds import EmbeddingBatches, RoundSample, RoundSettings, train_decoder_round, train_full_round
+from engine.train.rates import encoder_layer
+from engine.train.recipe import small_side
+from engine.train.rounds import (
+    PACES,
+    EmbeddingBatches,
+    Pace,
+    RoundSample,
+    RoundSettings,
+    train_decoder_round,
+    train_full_round,
+)
 
 QUICK = RoundSettings(max_steps=4, minutes=None, num_images=2, num_masks=3, detector=None)
 WITH_DETECTOR = replace(QUICK, detector=DetectorTraining(max_steps=3))
@@ -179,11 +190,52 @@ def test_a_round_knows_where_people_clicked(tiny_conv_model: Sam, scenes: list[S
 def test_a_full_round_trains_the_encoder_but_not_its_statistics(
     tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
 ) -> None:
-    trained = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path)
-    assert encoder_sha256(trained) != encoder_sha256(tiny_conv_model)
-    statistics = {k: v for k, v in tiny_conv_model.state_dict().items() if "running" in k}
+    trained = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict()
+    same = {name for name, value in tiny_conv_model.state_dict().items() if torch.equal(trained[name], value)}
+    statistics = {name for name in trained if "running" in name}
     assert statistics
-    assert all(torch.equal(trained.state_dict()[name], value) for name, value in statistics.items())
+    assert statistics <= same
+    first = {
+        name
+        for name in trained
+        if name.startswith("image_encoder.") and encoder_layer(name) in range(PACES["conv"].frozen_layers)
+    }
+    assert first <= same, "what is nearest to the pixels stays as it is"
+    assert "image_encoder.stages.3.0.depthwise.conv.weight" not in same
+    assert "image_encoder.neck.0.weight" not in same
+
+
+def test_a_full_round_looks_at_crops_of_half_the_frame(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    sides = []
+    tiny_conv_model.image_encoder.register_forward_pre_hook(lambda _, inputs: sides.append(inputs[0].shape[-1]))
+    train_full_round(tiny_conv_model, scenes, QUICK, tmp_path / "crops")
+    assert set(sides) == {tiny_conv_model.config.image_size // 2}
+    sides.clear()
+    train_full_round(tiny_conv_model, scenes, WITH_DETECTOR, tmp_path / "with")
+    assert sides[-1] == tiny_conv_model.config.image_size, "the detector learns from whole images"
+
+
+def test_a_transformer_learns_from_whole_frames(golden_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
+    assert small_side(golden_model.config) == golden_model.config.image_size
+    before = encoder_sha256(golden_model)
+    trained = train_full_round(golden_model, scenes, QUICK, tmp_path)
+    assert encoder_sha256(trained) != before
+
+
+def test_each_kind_of_round_has_its_rate(tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
+    rates: dict[str, float] = {}
+
+    def note(mode: str) -> Callable[[int, int, dict[str, float]], None]:
+        return lambda _done, _total, figures: rates.update({mode: max(rates.get(mode, 0), figures["learning_rate"])})
+
+    samples = round_samples(tiny_conv_model, scenes)
+    train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "decoder", note("decoder"))
+    train_full_round(tiny_conv_model, scenes, QUICK, tmp_path / "full", note("full"))
+    assert rates == pytest.approx({"decoder": PACES["decoder"].learning_rate, "full": PACES["conv"].learning_rate})
+    train_full_round(tiny_conv_model, scenes, replace(QUICK, learning_rate=3e-4), tmp_path / "own", note("own"))
+    assert rates["own"] == pytest.approx(3e-4)
 
 
 def test_rounds_on_nothing_or_on_foreign_embeddings_are_refused(
@@ -207,10 +259,11 @@ def test_a_mask_that_does_not_fit_its_image_is_refused(
 
 
 def test_the_number_of_steps_follows_the_number_of_masks() -> None:
-    plan = RoundSettings()
-    assert plan.steps_for(10) == 60
-    assert 60 < plan.steps_for(800) < 240
-    assert plan.steps_for(100_000) == 240
-    assert RoundSettings(max_steps=7).steps_for(800) == 7
-    assert RoundSettings(replay=0.5).steps_for(400) == plan.steps_for(800), "every new mask is looked at as often"
+    plan, pace = RoundSettings(), Pace(1e-4, steps=(60, 240))
+    assert plan.steps_for(10, pace) == 60
+    assert 60 < plan.steps_for(800, pace) < 240
+    assert plan.steps_for(100_000, pace) == 240
+    assert RoundSettings(max_steps=7).steps_for(800, pace) == 7
+    half = RoundSettings(replay=0.5).steps_for(400, pace)
+    assert half == plan.steps_for(800, pace), "every new mask is looked at as often"
     assert RoundSettings(num_images=1, replay=0.9).num_replayed == 0

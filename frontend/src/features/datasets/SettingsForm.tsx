@@ -96,6 +96,13 @@ const NUMBERS: ({ name: NumericKey; label: string; description: string } & Numbe
     ...COUNT,
   },
   {
+    name: "round_minutes",
+    label: "Longest training of a round",
+    description: "Embedding images for a new encoder before it goes live may take as long again.",
+    min: 0.1,
+    suffix: " min",
+  },
+  {
     name: "min_gain",
     label: "Least gain of a round",
     description: "Held-out mIoU; two rounds below it add nothing more.",

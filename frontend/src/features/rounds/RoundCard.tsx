@@ -30,7 +30,7 @@ export function RoundCard({ round, inUse, idle }: Props) {
   const took = between(round.started_at, round.finished_at, Date.now());
   const facts = [
     `stage ${round.stage}`,
-    round.mode === "full" ? "whole model" : "decoder",
+    ...(round.mode === "auto" ? [] : [round.mode === "full" ? "whole model" : "decoder"]),
     startedBy(round),
     ...(took && !running ? [`took ${took}`] : []),
   ];

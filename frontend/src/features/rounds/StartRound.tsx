@@ -11,20 +11,26 @@ import { useAction } from "../../ui/useAction";
 
 const MODES = [
   {
-    value: "decoder",
-    label: "Decoder",
-    description: "Trains on the stored embeddings: minutes on a CPU. Annotators go on with the same embeddings.",
+    value: "auto",
+    label: "Automatic",
+    description: "The whole model where that takes minutes, as the packaged one does on any machine; else the decoder.",
   },
   {
     value: "full",
     label: "Whole model",
-    description: "Also changes the encoder: slow without an accelerator, and every image is embedded anew afterwards.",
+    description:
+      "Learns most. Images are embedded anew before it goes live. Slow for transformers without an accelerator.",
+  },
+  {
+    value: "decoder",
+    label: "Decoder",
+    description: "Every embedding stays valid. Learns little where images are unlike photographs.",
   },
 ] as const;
 
 export function StartRound({ dataset, running }: { dataset: Dataset; running: Round | undefined }) {
   const [opened, { open, close }] = useDisclosure();
-  const [mode, setMode] = useState<Round["mode"]>("decoder");
+  const [mode, setMode] = useState<Round["mode"]>("auto");
   const start = useAction({
     run: () => unwrap(api.POST("/api/rounds", { body: { dataset_id: dataset.id, mode } })),
     stale: [keys.rounds(dataset.id), keys.jobs],
@@ -48,7 +54,8 @@ export function StartRound({ dataset, running }: { dataset: Dataset; running: Ro
         <Stack gap="md">
           <Text size="sm">
             A snapshot of the final masks is taken, the model is trained on it and compared with the present one on
-            images held out. Annotators can go on meanwhile.
+            images held out. Annotators can go on meanwhile. Training ends after {dataset.policy.round_minutes} min at
+            the latest, as the settings say.
           </Text>
           <Radio.Group label="What is trained" value={mode} onChange={(value) => setMode(value as Round["mode"])}>
             <Stack gap={8} mt={6}>

@@ -1,0 +1,174 @@
+"""Rounds of the whole model: how they come about, what they learn from, and what becomes of the embeddings."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from backend.core.runtime import Runtime
+from backend.registry import embeddings
+from backend.registry import service as registry
+from backend.registry.models import ModelVersion
+from backend.rounds import service, tasks
+from engine.model.sam import Sam
+from engine.train.rounds import PACES
+from tests.backend.conftest import Scene
+from tests.backend.rounds.conftest import QUICK, decide_as, get, quick, start
+
+
+@quick
+def test_a_full_round_changes_the_encoder_and_embeds_again(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide_as(monkeypatch, True)
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    done = get(admin, row["id"])
+    assert (done["state"], done["error"]) == ("activated", None)
+    model = admin.get(f"/api/models/{done['model_id']}").json()
+    parent = admin.get(f"/api/models/{scene.model_id}").json()
+    assert model["encoder_sha256"] != parent["encoder_sha256"]
+    image = admin.get(f"/api/images/{scene.image_ids[0]}/embedding", params={"encoder": model["encoder_sha256"]})
+    assert image.status_code == 200
+
+
+@quick
+def test_the_platform_chooses_what_a_round_trains_and_says_so(
+    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
+) -> None:
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    row = start(admin, scene, {**QUICK, "max_steps": None, "minutes": 0.02}).json()
+    assert row["mode"] == "auto"
+    run_jobs()
+    done = get(admin, row["id"])
+    assert (done["mode"], done["error"]) == ("full", None), "the tiny model's encoder is a convolutional one"
+    lineage = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]
+    assert lineage["mode"] == "full"
+    pace, recipe = PACES["conv"], lineage["recipe"]
+    assert (recipe["learning_rate"], recipe["encoder_lr"], recipe["frozen_layers"]) == pace[:3]
+    assert recipe["steps"] == recipe["max_steps"] == pace.steps[0]
+    second = start(admin, scene, {**QUICK, "learning_rate": 3e-4}, mode="decoder").json()
+    run_jobs()
+    done = get(admin, second["id"])
+    assert done["mode"] == "decoder", "who names a mode gets it"
+    recipe = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]["recipe"]
+    assert (recipe["learning_rate"], recipe["frozen_layers"]) == (3e-4, 0)
+
+
+def test_a_round_takes_the_time_that_the_settings_give_it(login: Any, make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    changed = admin.patch(f"/api/datasets/{scene.dataset_id}", json={"policy": {"round_minutes": 3}})
+    assert changed.json()["policy"]["round_minutes"] == 3
+    row = start(admin, scene).json()
+    assert row["settings"]["minutes"] == 3
+    admin.post(f"/api/rounds/{row['id']}/cancel")
+    assert start(admin, scene, {"minutes": 7}).json()["settings"]["minutes"] == 7
+
+
+@quick
+def test_what_nobody_drew_is_not_taught_as_background(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = make_scene(train=2, heldout=1)
+    reads: list[str] = []
+    original_read, original_train = tasks.read_rgb, tasks.train_full_round
+
+    def read(storage: Any, sha256: str) -> Any:
+        reads.append(sha256)
+        return original_read(storage, sha256)
+
+    def look(model: Sam, samples: Any, *rest: Any) -> Sam:
+        assert len(samples) == 2
+        assert not any(samples[index].complete for index in range(2))
+        trained = original_train(model, samples, *rest)
+        assert sorted(reads) == sorted(set(reads)), "each image is decoded once for all steps"
+        assert len(reads) == 2
+        return trained
+
+    monkeypatch.setattr(tasks, "read_rgb", read)
+    monkeypatch.setattr(tasks, "train_full_round", look)
+    admin = login("admin")
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    assert get(admin, row["id"])["error"] is None
+
+
+@quick
+def test_images_are_embedded_before_the_new_encoder_serves(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide_as(monkeypatch, True)
+    scene = make_scene(train=2, heldout=1)
+    annotator, admin = login("annotator"), login("admin")
+    with runtime.database.transaction() as session:
+        registry.embed_missing(session, scene.dataset_id)
+    run_jobs()
+    task = annotator.post("/api/tasks/lease", json={"dataset_id": str(scene.dataset_id)}).json()
+    seen: list[tuple[uuid.UUID, int]] = []
+    conclude = service.conclude
+
+    def look(session: Any, *values: Any) -> Any:
+        model = registry.active_model(session, scene.dataset_id)
+        new = session.get(ModelVersion, values[-1])
+        seen.append((model.id, embeddings.progress(session, scene.dataset_id, new.encoder_sha256).ready))
+        return conclude(session, *values)
+
+    monkeypatch.setattr(service, "conclude", look)
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    done = get(admin, row["id"])
+    assert done["state"] == "activated"
+    assert seen == [(scene.model_id, 3)], "all three, while the parent still served"
+    # The page with an open image goes on with the pair it has; what it is given next fits together too.
+    old = {"encoder": task["model"]["encoder_sha256"]}
+    assert annotator.get(f"/api/images/{task['image']['id']}/embedding", params=old).status_code == 200
+    annotator.post(f"/api/tasks/{task['id']}/complete", json={"skipped": True, "seconds_s": 1})
+    following = annotator.post("/api/tasks/lease", json={"dataset_id": str(scene.dataset_id)}).json()
+    assert following["model"]["id"] == done["model_id"]
+    new = {"encoder": following["model"]["encoder_sha256"]}
+    assert annotator.get(f"/api/images/{following['image']['id']}/embedding", params=new).status_code == 200
+
+
+@quick
+def test_what_there_was_no_time_to_embed_follows_after_the_activation(
+    login: Any,
+    run_jobs: Callable[[], int],
+    make_scene: Callable[..., Scene],
+    runtime: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decide_as(monkeypatch, True)
+    scene = make_scene(train=2, heldout=1)
+    admin = login("admin")
+    made: list[int] = []
+    original = tasks.embed_images
+
+    def hurried(*values: Any, **settings: Any) -> Any:
+        done = original(*values, **{**settings, "minutes": 0})
+        made.append(done["embedded"])
+        return done
+
+    monkeypatch.setattr(tasks, "embed_images", hurried)
+    row = start(admin, scene, mode="full").json()
+    run_jobs()
+    done = get(admin, row["id"])
+    assert (done["state"], made) == ("activated", [0])
+    encoder = admin.get(f"/api/models/{done['model_id']}").json()["encoder_sha256"]
+    with runtime.database.transaction() as session:
+        assert embeddings.progress(session, scene.dataset_id, encoder).ready == 3
