@@ -40,8 +40,15 @@ from engine.model.checkpoint import load_model, model_metadata, save_model
 from engine.model.sam import Sam
 from engine.predict import embedding as embedding_files
 from engine.train.data import KeptImages, Sample
-from engine.train.detector import DetectorTraining
-from engine.train.rounds import Pace, RoundSample, RoundSettings, pace_of, train_decoder_round, train_full_round
+from engine.train.rounds import (
+    DETECTOR,
+    Pace,
+    RoundSample,
+    RoundSettings,
+    pace_of,
+    train_decoder_round,
+    train_full_round,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +57,6 @@ SNAPSHOT_DONE, DECODER_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3,
 WHOLE = 100
 CHECKPOINT_EVERY_S = 15.0
 GATE_NOC = (0.85,)
-DETECTOR_MINUTES = 1.0
 KEEP_BYTES = 2**28  # of decoded images
 
 
@@ -177,9 +183,7 @@ class _RoundRun:
         names = ("seed", "max_steps", "epochs", "minutes", "learning_rate", "num_images", "num_masks")
         chosen = {name: getattr(self.options, name) for name in names}
         steps = self.options.detector_steps
-        detector = (
-            DetectorTraining(seed=self.options.seed, max_steps=steps, minutes=DETECTOR_MINUTES) if steps else None
-        )
+        detector = replace(DETECTOR, seed=self.options.seed, max_steps=steps) if steps else None
         settings = RoundSettings(**chosen, detector=detector, checkpoint_every_s=CHECKPOINT_EVERY_S)
         return replace(
             settings,

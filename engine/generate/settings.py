@@ -268,7 +268,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "pred_iou_thresh": 0.65,
         "mask_nms_thresh": 0.5,
     },
-    # Stage 3 of a model that has a detector: also in four crops, which finds small objects and takes four times as long.
+    # Stage 3 of a model that has a detector: also in four crops, which finds small objects, in four times the seconds.
     "thorough": {
         **_PACKAGED,
         "source": "detector",

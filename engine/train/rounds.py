@@ -59,6 +59,10 @@ MAX_COVER = 0.9  # of the image (SAM section A)
 SCALES = (0.2, 1.4)  # of images in full rounds: people draw large objects first, and the small ones look like them
 
 
+# People draw what they have time for: "no object" is hardly believed where nobody drew anything.
+DETECTOR = DetectorTraining(max_steps=200, minutes=1.0, bare_weight=0.05)
+
+
 class Pace(NamedTuple):
     """How fast a round learns: its rate, the encoder's part of that, how many first layers stay as they are; and how
     many steps it takes at least and at most.
@@ -73,7 +77,7 @@ class Pace(NamedTuple):
 # Of a decoder round, and of a full one by the kind of encoder.
 PACES: Mapping[str, Pace] = {
     "decoder": Pace(1e-4),
-    "conv": Pace(5e-4, 1.0, frozen_layers=4, steps=(200, 600)),
+    "conv": Pace(5e-4, 1.0, frozen_layers=4, steps=(120, 600)),
     "vit": Pace(1e-4, 0.3),
 }
 
@@ -123,7 +127,7 @@ class RoundSettings:
     interaction: InteractionSettings = field(
         default_factory=lambda: InteractionSettings(length_weights=(2.0, 2.0, 2.0, 1.0, 1.0))
     )
-    detector: DetectorTraining | None = field(default_factory=lambda: DetectorTraining(max_steps=200, minutes=1.0))
+    detector: DetectorTraining | None = DETECTOR
     checkpoint_every_s: float = 15.0
 
     def steps_for(self, num_masks: int, pace: Pace = PACES["decoder"]) -> int:
