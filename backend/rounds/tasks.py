@@ -339,8 +339,8 @@ class _RoundRun:
     def _recipe(self) -> dict[str, Any]:
         """What the settings came to, those nobody chooses included; of `steps` `minutes` may have left some undone."""
         settings, pace = self._settings(), self._pace
-        encoder = {"encoder_lr": pace.encoder_lr, "frozen_layers": pace.frozen_layers}
-        return {**asdict(settings), **encoder, "steps": settings.max_steps}
+        named = {name: getattr(pace, name) for name in ("encoder_lr", "frozen_layers", "old_share")}
+        return {**asdict(settings), **named, "steps": settings.max_steps}
 
     def _enter(self, state: RoundState) -> None:
         with self.ctx.transaction() as session:

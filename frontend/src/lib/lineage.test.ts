@@ -66,12 +66,13 @@ test("a round that has not trained yet knows its epochs, not its steps", () => {
 });
 
 test("a round of the whole model says what became of the encoder", () => {
-  const recipe = { steps: 200, learning_rate: 0.0005, encoder_lr: 1, frozen_layers: 4 };
+  const recipe = { steps: 200, learning_rate: 0.0005, encoder_lr: 1, frozen_layers: 4, old_share: 0.5 };
   expect(recipeOf("full", recipe)).toEqual([
     { label: "Trains", value: "the whole model" },
     { label: "Steps", value: "up to 200" },
     { label: "Learning rate", value: "0.0005" },
     { label: "Encoder", value: "same rate, first 4 layers as they were" },
+    { label: "Ends", value: "50 % of the way back to the old weights" },
   ]);
   expect(recipeOf("decoder", { encoder_lr: 0, frozen_layers: 0 })).toHaveLength(1);
 });

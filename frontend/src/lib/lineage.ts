@@ -63,6 +63,8 @@ export function recipeOf(mode: unknown, settings: Document): Fact[] {
   const [part, frozen] = [number(settings.encoder_lr), number(settings.frozen_layers)];
   const rate = part === 1 ? "same rate" : `${part} of that rate`;
   add("Encoder", part && frozen !== null ? `${rate}, first ${frozen} layers as they were` : null);
+  const old = number(settings.old_share);
+  add("Ends", old ? `${fixed(100 * old, 0)} % of the way back to the old weights` : null);
   const [images, masks] = [number(settings.num_images), number(settings.num_masks)];
   add("A step", images !== null && masks !== null ? `${images} images × ${masks} masks` : null);
   const replay = number(settings.replay);

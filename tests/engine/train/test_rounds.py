@@ -217,6 +217,19 @@ def test_a_full_round_looks_at_crops_of_half_the_frame(
     assert sides[-1] == tiny_conv_model.config.image_size, "the detector learns from whole images"
 
 
+def test_a_full_round_ends_between_the_old_weights_and_the_new(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixed = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict()
+    again = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict()
+    assert all(torch.equal(mixed[name], again[name]) for name in mixed), "mixed once, however often it is taken up"
+    monkeypatch.setitem(PACES, "conv", PACES["conv"]._replace(old_share=0.0))  # type: ignore[arg-type]
+    new, old = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict(), tiny_conv_model.state_dict()
+    name = "mask_decoder.iou_token.weight"
+    assert not torch.equal(new[name], old[name])
+    assert mixed[name] == pytest.approx((new[name] + old[name]) / 2, abs=1e-7)
+
+
 def test_a_transformer_learns_from_whole_frames(golden_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
     assert small_side(golden_model.config) == golden_model.config.image_size
     before = encoder_sha256(golden_model)
