@@ -272,7 +272,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "thorough": {
         **_PACKAGED,
         "source": "detector",
-        "pred_iou_thresh": 0.65,
+        "pred_iou_thresh": 0.75,
         "mask_nms_thresh": 0.5,
         "crop_n_layers": 1,
     },
