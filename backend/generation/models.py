@@ -42,7 +42,8 @@ class Generation(WorkMixin, TimestampMixin, Base):
     model_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("model_versions.id"))
     state: Mapped[str] = mapped_column(default=GenerationState.queued)
     preset: Mapped[str]
-    # Every setting, the preset's values included: what a reader needs to make the same masks again.
+    # Every setting, the preset's values included: what a reader needs to make the same masks again. None until an
+    # automatic run has begun.
     settings: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict)
     images_total: Mapped[int] = mapped_column(default=0)
 

@@ -231,7 +231,8 @@ def embed_images(
     """Embeds what the dataset lacks under the model's encoder, for at most `minutes`, sharing the work with every other
     job that does the same. The model need not be active. `tell` gets (done, total, sentence).
     """
-    run = _EmbedRun(ctx, dataset_id, model_id, wanted_only=wanted_only)
+    # Who ends after some time must not leave others behind that do not.
+    run = _EmbedRun(ctx, dataset_id, model_id, wanted_only=wanted_only, may_be_helped=minutes == math.inf)
     try:
         run.loop(tell, time.monotonic() + 60 * minutes)
     except JobLost:
@@ -248,7 +249,9 @@ def embed_images(
 class _EmbedRun:
     """One run of the embedding job: claim a few images, embed them together, store each by itself, again."""
 
-    def __init__(self, ctx: JobContext, dataset_id: uuid.UUID, model_id: uuid.UUID, *, wanted_only: bool) -> None:
+    def __init__(
+        self, ctx: JobContext, dataset_id: uuid.UUID, model_id: uuid.UUID, *, wanted_only: bool, may_be_helped: bool
+    ) -> None:
         self.ctx = ctx
         self.dataset_id = dataset_id
         self.wanted_only = wanted_only
@@ -259,7 +262,7 @@ class _EmbedRun:
             self.model = service.get_model(session, model_id)
             self.encoder_sha256 = self.model.encoder_sha256
             state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
-            if state.total - state.done > HELP_FROM and not self.wanted_only:
+            if state.total - state.done > HELP_FROM and not self.wanted_only and may_be_helped:
                 # One more job waits for a free worker; a worker that finds nothing left ends at once.
                 embeddings.enqueue(session, self.dataset_id, self.model)
         self.batch = max(1, BATCH_PIXELS // self.model.image_size**2)

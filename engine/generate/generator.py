@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from engine.errors import EngineError, ImageError
+from engine.errors import EngineError
 from engine.generate.asking import Asker, BoolArray, Prompts, side_by_side
 from engine.generate.candidate import Candidate, MaskRecord, Sketch, clean_candidate, suppress
 from engine.generate.crops import Crop, crop_windows
@@ -87,11 +87,8 @@ class MaskGenerator:
         image = check_rgb(image)
         size = (image.shape[0], image.shape[1])
         settings = self.settings
-        crops = crop_windows(size, settings.crop_n_layers, settings.crop_overlap_ratio or 0)
-        if min(min(crop.size) for crop in crops) < 1:
-            raise ImageError(
-                f"{name} is too small ({size[1]} x {size[0]}) for {settings.crop_n_layers} crop layers. Use fewer."
-            )
+        windows = crop_windows(size, settings.crop_n_layers, settings.crop_overlap_ratio or 0)
+        crops = [crop for crop in windows if min(crop.size) >= 1]  # a side of one pixel cannot be halved
         counter = _Counter(sum(self._prompts_in(crop) for crop in crops), progress)
         found: list[Candidate] = []
         for crop in crops:

@@ -69,14 +69,17 @@ class PixelFilter:
         return sketches if self._held < HELD_ON_CPU else self.written(sketches)
 
     def written(self, found: Sequence[Candidate | Sketch]) -> list[Candidate]:
-        """The survivors that are still wanted, with their masks."""
-        written = [each for each in found if isinstance(each, Candidate)]
+        """The survivors that are still wanted, with their masks, in their order."""
         sketches = [each for each in found if isinstance(each, Sketch)]
         drawn = self._drawn_here(sketches) if self._on_device is None else self._drawn_there(self._on_device, sketches)
-        for sketch, (column, row) in zip(sketches, drawn, strict=True):
-            if not len(column):  # summed up in another order, a pixel at the very level can be lost
+        written = []
+        for each in found:
+            if isinstance(each, Candidate):
+                written.append(each)
                 continue
-            written.append(self._candidate(sketch, column, row))
+            column, row = next(drawn)
+            if len(column):  # summed up in another order, a pixel at the very level can be lost
+                written.append(self._candidate(each, column, row))
         return written
 
     def _sketches(

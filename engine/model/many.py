@@ -77,7 +77,7 @@ class ManyPrompts:
     """An image, prepared for batches of prompts.
 
     Args:
-        model: on a CPU, in float32.
+        model: on a CPU, its decoder in float32.
         embedding: (1, C, G, G) of the image.
     """
 

@@ -101,7 +101,8 @@ class Sam(nn.Module):
         return embedding.to(batch.dtype)
 
     def use_bfloat16(self) -> None:
-        """Hold the encoder in bfloat16, and let the decoder do in it what happens cell by cell; not for training.
+        """Hold the encoder in bfloat16, and let the decoder do in it what happens cell by cell, but in generation on
+        CPUs; not for training.
 
         Several times as fast on a GPU. Embeddings move by about a hundredth of their largest value. Statistics and
         positions stay in float32: they are few, and rounding them would move everything.

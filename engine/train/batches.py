@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Renderer = Callable[["CropPlan", AugmentSettings], "RenderedCrop"]
 
 MAX_EMPTY_DRAWS = 200
+LOWERED, LEAST_CELLS = 0.8, 0.5  # the smallest mask a crop may keep, after each that kept none, and in any case
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,11 @@ class ImageBatches:
         )
 
     def _crop(self, rng: np.random.Generator, size: BatchSize) -> RenderedCrop:
-        """A crop that keeps at least one mask."""
-        for _ in range(MAX_EMPTY_DRAWS):
+        """A crop that keeps at least one mask. Every crop that keeps none lowers the bar for the next, so that small
+        objects are learned where there are no others.
+        """
+        for draw in range(MAX_EMPTY_DRAWS):
+            least = max(min(LEAST_CELLS, self._augment.min_cells), self._augment.min_cells * LOWERED**draw)
             plan = plan_crop(
                 self._draw(rng),
                 rng,
@@ -188,7 +192,7 @@ class ImageBatches:
                 settings=self._augment,
                 donors=[self._draw(rng) for _ in range(num_pastes(rng, self._augment))],
             )
-            crop = self._renderer(plan, self._augment)
+            crop = self._renderer(plan, replace(self._augment, min_cells=least))
             if len(crop.targets):
                 return crop
         raise TrainingError("No crop of the training images keeps a mask; the masks are too small to learn.")

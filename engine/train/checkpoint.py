@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3  # 1 and 2 drew their prompts by other random numbers
 # What may change between two starts of one run without making it another run.
-ADJUSTABLE = ("minutes", "phases", "shards", "accumulate", "loaders", "checkpoint_every_s")
+ADJUSTABLE = ("minutes", "phases", "shards", "accumulate", "loaders", "bf16", "checkpoint_every_s")
 
 
 @dataclass

@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("UPDATE generations SET settings = settings || '{\"screen\": true}'::jsonb")
+    op.execute("UPDATE generations SET settings = settings || '{\"screen\": true}'::jsonb WHERE settings <> '{}'")

@@ -78,3 +78,16 @@ def test_what_is_written_after_suppression_is_the_same(sure, monkeypatch):
     assert MaskGenerator(sure, settings).generate(image) == expected
     assert len(expected) > 3
     assert len(written) < 2 * len(expected)
+
+
+def test_what_is_held_is_bounded_and_keeps_its_order(sure, monkeypatch):
+    image = np.random.default_rng(1).integers(0, 255, (50, 70, 3), dtype=np.uint8)
+    settings = GeneratorSettings.preset(
+        "reference", points_per_side=6, pred_iou_thresh=0.7, stability_score_thresh=0.5, box_nms_thresh=1.0
+    )
+    expected = MaskGenerator(sure, settings).generate(image)
+    monkeypatch.setattr("engine.generate.pixels.HELD_ON_CPU", 20 * 64 * 64 * 4)
+    assert MaskGenerator(sure, settings).generate(image) == expected
+    assert [record["predicted_iou"] for record in expected] == sorted(
+        (record["predicted_iou"] for record in expected), reverse=True
+    )

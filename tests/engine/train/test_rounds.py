@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from engine.errors import FormatError, TrainingError
+from engine.masks import rle
 from engine.model.detector import build_detector
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from engine.model.sam import Sam
@@ -228,6 +230,14 @@ def test_a_full_round_ends_between_the_old_weights_and_the_new(
     name = "mask_decoder.iou_token.weight"
     assert not torch.equal(new[name], old[name])
     assert mixed[name] == pytest.approx((new[name] + old[name]) / 2, abs=1e-7)
+
+
+def test_a_full_round_learns_from_small_objects_where_there_are_no_others(tiny_conv_model: Sam, tmp_path: Path) -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[30:34, 30:34] = True  # one low_res cell
+    sample = Sample("small", np.full((64, 64, 3), 90, np.uint8), (rle.encode(mask),))
+    trained = train_full_round(tiny_conv_model, [sample], QUICK, tmp_path)
+    assert encoder_sha256(trained) != encoder_sha256(tiny_conv_model)
 
 
 def test_a_transformer_learns_from_whole_frames(golden_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
