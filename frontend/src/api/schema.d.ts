@@ -2601,7 +2601,8 @@ export interface components {
         };
         /**
          * StartGeneration
-         * @description Body of POST /api/generations. `settings` change single values of the preset.
+         * @description Body of POST /api/generations. `preset` "automatic" is what suits the model; `settings` change single values of
+         *     any other.
          */
         StartGeneration: {
             /**
@@ -2611,7 +2612,7 @@ export interface components {
             dataset_id: string;
             /**
              * Preset
-             * @default default
+             * @default automatic
              */
             preset?: string;
             /** Settings */
