@@ -94,7 +94,8 @@ def stretch(model: Sam, image: NDArray[np.uint8], points_per_side: int) -> float
         mlp.layers[-1].weight.mul_(steeper)
         mlp.layers[-1].bias.mul_(steeper)
     low_res, iou = ask()
-    passing = low_res[iou > BAR]
+    height, width = frame.low_res_window
+    passing = low_res[iou > BAR][:, :height, :width]
     strict, areas, loose = DeviceUpsampler(frame, OFFSET, model.device).numbers(passing)[:3]
     bar = float(np.quantile(stability.ratio(strict, loose), PASS_STABLE))
     cover = areas.mean() / (image.shape[0] * image.shape[1])

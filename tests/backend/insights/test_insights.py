@@ -146,7 +146,13 @@ def test_the_recorded_run_is_a_whole_loop(client: Any, login: Any) -> None:
 def test_a_report_as_simulate_writes_it_can_take_its_place(tmp_path: Path) -> None:
     level = {"0.5": 0.9}
     counts: dict[str, Any] = {"images": 4, "generated": 7, "truths": 9, "precision": level, "recall": level}
-    ended = {"number": 1, "before": {"miou_1": 0.4}, "after": {"miou_1": 0.5, "miou_5": 0.6}, "gate": None}
+    ended = {
+        "number": 1,
+        "mode": "full",
+        "before": {"miou_1": 0.4},
+        "after": {"miou_1": 0.5, "miou_5": 0.6},
+        "gate": None,
+    }
     batch = Batch(
         stage=2, model_id="m", images=4, human_masks=8, clicks=16, brushed=1, human_seconds_s=80.0,
         seconds_per_mask=10.0, clicks_per_mask=2.0, masks_per_image=3.5, mean_iou=0.9, proposals=8, proposals_kept=6,

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from engine.generate.asking import Asker
+from engine.generate.asking import _OnDevice as Asked
 from engine.model.many import ManyPrompts
 
 TOLERANCE = 2e-4  # of logits up to about 20
@@ -62,6 +63,16 @@ def test_masks_can_be_drawn_again_and_in_any_order(model, embedding):
         again = answers.draw(torch.tensor([1]), (side, side))
     assert torch.equal(one, again)
     assert both[1:] == pytest.approx(one, abs=TOLERANCE)
+
+
+def test_a_gpu_is_asked_for_the_same(model, embedding):
+    """The arrangement for GPUs needs none to be tried."""
+    sparse, some, window = prompts(model, "points"), torch.tensor([4, 2]), (8, model.config.low_res_size)
+    with torch.inference_mode():
+        answers = Asked(model.mask_decoder, model.mask_decoder.answer(model.prepare(embedding), sparse))
+        expected = ManyPrompts(model, embedding).answer(sparse)
+        assert answers.iou == pytest.approx(expected.iou, abs=1e-5)
+        assert answers.draw(some, window) == pytest.approx(expected.draw(some, window), abs=TOLERANCE)
 
 
 def test_a_batch_is_bounded(model, embedding):
