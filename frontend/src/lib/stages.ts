@@ -17,6 +17,6 @@ export const STAGES = [
     stage: 3,
     name: "Automatic",
     color: "teal",
-    summary: "Nobody annotates: the model generates all masks from a grid of points.",
+    summary: "Nobody annotates: the model finds and draws all masks by itself.",
   },
 ] as const;

@@ -32,7 +32,7 @@ export function Generations({ datasetId, stage }: { datasetId: string; stage: nu
         <div>
           <Title order={2}>Generation</Title>
           <Text size="sm" c="var(--ink-soft)">
-            A grid of points on every image; masks that are confident, stable and not doubled are kept.
+            The model finds masks on every image; those that are confident, stable and not doubled are kept.
           </Text>
         </div>
         {admin && stage === 3 && <StartGeneration datasetId={datasetId} />}
