@@ -38,7 +38,7 @@ class RoundOptions(BaseModel):
     )
     max_eval_masks: int = Field(default=400, ge=1, le=100_000, description="held-out masks to measure on, at most")
     max_drop: float = Field(
-        default=0.02,
+        default=0.05,
         ge=0,
         le=1,
         description="a model whose mean IoU fell by more than this is never activated by itself",

@@ -2403,7 +2403,7 @@ export interface components {
             /**
              * Max Drop
              * @description a model whose mean IoU fell by more than this is never activated by itself
-             * @default 0.02
+             * @default 0.05
              */
             max_drop?: number;
             /**
@@ -2644,7 +2644,7 @@ export interface components {
              *       "seed": 0,
              *       "include_generated": false,
              *       "max_eval_masks": 400,
-             *       "max_drop": 0.02,
+             *       "max_drop": 0.05,
              *       "confidence": 0.95
              *     }
              */

@@ -3,8 +3,9 @@
 export interface RoundGate {
   passed: boolean;
   reason: string;
-  /** mIoU of the new model minus the old one's with its interval; null when there was nothing to measure on. */
+  /** mIoU of the new model minus the old one's; null when there was nothing to measure on. */
   gain: number | null;
+  /** Its interval; null also where a single image was measured on. */
   low: number | null;
   high: number | null;
   /** Of the interval, 0..1. */

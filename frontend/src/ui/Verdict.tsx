@@ -14,9 +14,11 @@ export function Verdict({ gate }: { gate: RoundGate }) {
           <Text fz={20} fw={600} lh={1.2} className="tabular" c={gate.passed ? "green" : "orange"}>
             {signed(gate.gain)}
           </Text>
-          <Text size="xs" c="var(--ink-soft)" className="tabular">
-            {Math.round(100 * gate.confidence)} % between {signed(gate.low)} and {signed(gate.high)}
-          </Text>
+          {gate.low !== null && gate.high !== null && (
+            <Text size="xs" c="var(--ink-soft)" className="tabular">
+              {Math.round(100 * gate.confidence)} % between {signed(gate.low)} and {signed(gate.high)}
+            </Text>
+          )}
         </Group>
       )}
       <Text size="sm">{gate.reason}</Text>

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.rounds.gate import decide, paired_bootstrap, paired_differences
+from backend.rounds.gate import confidence_interval, decide, paired_bootstrap, paired_differences
 
 
 def test_bootstrap_is_deterministic_and_brackets_the_mean() -> None:
@@ -24,6 +24,26 @@ def test_bootstrap_of_nothing_is_refused() -> None:
         paired_bootstrap([])
 
 
+def test_two_images_have_students_interval() -> None:
+    # Standard error 0.02, and 12.706 of them at one degree of freedom; the bootstrap would say -0.04 to 0.
+    mean, low, high = confidence_interval([-0.04, 0.0])
+    assert (mean, low, high) == pytest.approx((-0.02, -0.02 - 0.25412, -0.02 + 0.25412), abs=1e-4)
+
+
+def test_of_many_images_both_intervals_are_one() -> None:
+    values = [0.3, -0.1, 0.05, -0.2] * 25
+    _, low, high = confidence_interval(values)
+    _, plain_low, plain_high = paired_bootstrap(values)
+    assert high - low == pytest.approx(plain_high - plain_low, rel=0.06)
+
+
+def test_one_image_has_no_interval_but_a_bound() -> None:
+    for gain, passed in ((-0.01, True), (-0.03, False)):
+        result = decide([gain], num_masks=3, measured_on="1 image", max_drop=0.02)
+        assert (result.passed, result.gain, result.ci_low, result.ci_high) == (passed, gain, None, None)
+        assert "too little for an interval" in result.reason
+
+
 def test_differences_pair_images_and_average_clicks() -> None:
     before = {"a": {"1": 0.5, "5": 0.7}, "b": {"1": 0.4, "5": 0.6}, "only-before": {"1": 1.0, "5": 1.0}}
     after = {"b": {"1": 0.4, "5": 0.8}, "a": {"1": 0.6, "5": 0.7}}
@@ -37,6 +57,8 @@ def test_differences_pair_images_and_average_clicks() -> None:
         ([0.1, -0.1] * 5, True, "does not regress"),
         ([-0.01] * 10, False, "worse"),
         ([-0.2, 0.1] * 5, False, "fell by more"),
+        ([-0.03, -0.008], True, "does not regress"),
+        ([-0.03, -0.02], False, "fell by more"),
         ([], False, "nothing to measure"),
         ([0.0], True, "few images"),
     ],
