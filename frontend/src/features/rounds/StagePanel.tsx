@@ -56,7 +56,10 @@ export function StagePanel({ datasetId }: { datasetId: string }) {
             )}
           </Group>
         </Group>
-        <SimpleGrid cols={{ base: 1, sm: Math.min(4, Math.max(1, gates.length)) }} spacing="xl">
+        <SimpleGrid
+          cols={{ base: 1, sm: Math.min(3, Math.max(1, gates.length)), lg: Math.max(1, gates.length) }}
+          spacing="xl"
+        >
           {gates.map((gate) => (
             <GateView key={gate.name} gate={gate} />
           ))}
