@@ -93,6 +93,23 @@ class Annotator:
         self._platform.post(f"/api/tasks/{task['id']}/complete", {"skipped": False, "seconds_s": tally.seconds_s})
         return tally
 
+    def practise(self, image: Json, model: Json, most: int) -> Tally:
+        """Draw the `most` largest objects of an image with a given model, however long it takes; nothing is saved."""
+        prepared = self._decoder_for(model).open(self._embedding(image["id"], model))
+        objects = self._truth.masks(image["file_name"])[:most]
+        done = [self._segment(prepared, target) for target in objects]
+        return Tally(
+            image_id=image["id"],
+            stage=1,
+            human_masks=len(done),
+            clicks=sum(one.clicks for one in done),
+            brushed=sum(one.brushed for one in done),
+            seconds_s=sum(one.seconds_s for one in done),
+            ious=tuple(metrics.iou(target, one.mask) for one, target in zip(done, objects, strict=True)),
+            proposals=0,
+            proposals_kept=0,
+        )
+
     def _annotate(self, task: Json) -> Tally:
         person, image = self._person, task["image"]
         prepared = self._decoder_for(task["model"]).open(self._embedding(image["id"], task["model"]))

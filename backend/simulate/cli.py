@@ -83,7 +83,7 @@ def simulate(
         typer.echo(json.dumps(report.to_dict(), indent=1))
         return
     wide = None if Console().is_terminal else 140  # a log file has no width of its own
-    Console(width=wide).print(_table(report), _generated(report))
+    Console(width=wide).print(_table(report), _generated(report), _drawn(report))
     typer.echo(f"Written: {files[0]} and {files[1]}")
 
 
@@ -151,4 +151,16 @@ def _generated(report: Report) -> Table:
         for level in made["precision"]:
             scores = (f"{made[key][level]:.2f}" for key in ("precision", "recall"))
             table.add_row(name, str(made["generated"]), str(made["truths"]), level, *scores)
+    return table
+
+
+def _drawn(report: Report) -> Table:
+    """The same objects of untouched images, drawn with the first model and with the last."""
+    table = Table(title="people, on the same objects of images that nobody touched")
+    for column in ("model", "masks", "s/mask", "clicks/mask", "brushed"):
+        table.add_column(column, justify="right")
+    for name, made in (("first", report.drawing_before), ("last", report.drawing)):
+        if made is not None:
+            figures = (f"{made.seconds_per_mask:.1f}", f"{made.clicks_per_mask:.1f}")
+            table.add_row(name, str(made.human_masks), *figures, str(made.brushed))
     return table

@@ -1,6 +1,8 @@
 """The whole loop, played: stage 1 -> round -> stage 2 -> round -> stage 3 -> export, on a dataset made for it.
 
-Images are shared out over the stages (`Plan.shares`); whatever is left untouched is what stage 3 is measured on.
+Images are shared out over the stages (`Plan.batches`); whatever is left untouched is what stage 3 is measured on. Each
+batch has images of its own, easier or harder ones, so at the end the same objects of untouched images are also drawn
+twice, with the first model and with the last, for no one but the report.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from engine.masks import metrics, rle
 Say = Callable[[str], None]
 ROUND_ENDED = {"activated", "rejected", "failed", "cancelled"}
 IOU_LEVELS = (0.5, 0.75, 0.9)
+COMPARED_OBJECTS = 10  # of an image, the largest: drawn with the first model and with the last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +83,8 @@ class Report:
     batches: list[Batch] = field(default_factory=list)
     generation: Json | None = None
     generation_before: Json | None = None
+    drawing: Batch | None = None
+    drawing_before: Batch | None = None
     export: Json | None = None
     wall_s: float = 0.0
     about: Json = field(default_factory=dict)
@@ -121,7 +126,9 @@ class Loop:
         self._switch(3)
         report.generation = self._generation()
         report.export = self._export()
-        report.generation_before = self._generation_of(report.batches[0].model_id)
+        first, last = report.batches[0].model_id, self._active_model()
+        report.generation_before = self._generation_of(first)
+        report.drawing_before, report.drawing = self._drawing_with(first), self._drawing_with(last)
         report.wall_s = time.monotonic() - started
         return report
 
@@ -141,7 +148,7 @@ class Loop:
 
     def _annotate(self, stage: int, num_images: int) -> Batch:
         started = time.monotonic()
-        model_id = self._platform.get(f"/api/datasets/{self._dataset_id}")["active_model_id"]
+        model_id = self._active_model()
         workers = [
             Annotator(self._platform, self._dataset_id, self._truth, self._person, seed=number)
             for number in range(min(self._plan.num_annotators, max(1, num_images)))
@@ -159,7 +166,23 @@ class Loop:
             )
         if not tallies:
             raise PlatformError("The queue gave no task although images are left. Look at the dataset's page.")
-        return _summary(stage, str(model_id), tallies, time.monotonic() - started)
+        return _summary(stage, model_id, tallies, time.monotonic() - started)
+
+    def _active_model(self) -> str:
+        return str(self._platform.get(f"/api/datasets/{self._dataset_id}")["active_model_id"])
+
+    def _untouched(self) -> list[Json]:
+        images = self._platform.pages(f"/api/datasets/{self._dataset_id}/images")
+        return [image for image in images if image["id"] not in self._touched]
+
+    def _drawing_with(self, model_id: str) -> Batch:
+        """What people need for the same objects of the untouched images with this model, which was active once."""
+        started = time.monotonic()
+        self._say("drawing on untouched images, to compare")
+        model = self._platform.get(f"/api/models/{model_id}")
+        annotator = Annotator(self._platform, self._dataset_id, self._truth, self._person)
+        tallies = [annotator.practise(image, model, COMPARED_OBJECTS) for image in self._untouched()]
+        return _summary(1, model_id, tallies, time.monotonic() - started)
 
     def _round(self) -> Json:
         started = time.monotonic()
@@ -203,9 +226,7 @@ class Loop:
             raise PlatformError(f"The generation run {runs[0]['state']}: {runs[0].get('error') or 'no reason given'}")
         matches = dict.fromkeys(IOU_LEVELS, 0)
         generated = truths = images = 0
-        for image in list(self._platform.pages(f"/api/datasets/{self._dataset_id}/images")):
-            if image["id"] in self._touched:
-                continue
+        for image in self._untouched():
             rows = self._platform.get(f"/api/images/{image['id']}/masks")["items"]
             found = [rle.decode(row["rle"]) for row in rows if row["source"] == "generated"]
             wanted = self._truth.masks(image["file_name"])
@@ -222,8 +243,7 @@ class Loop:
 
     def _generation_of(self, model_id: str) -> Json:
         """The same of another model, whose masks take the place of the last run's; then the dataset's own is back."""
-        dataset = f"/api/datasets/{self._dataset_id}"
-        own = self._platform.get(dataset)["active_model_id"]
+        own = self._active_model()
         self._activate(model_id)
         self._platform.post("/api/generations", {"dataset_id": self._dataset_id})
         self._say("generating with the first model, to compare")

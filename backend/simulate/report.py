@@ -42,7 +42,7 @@ def _plot(report: Report) -> Figure:
     figure = Figure(figsize=(max(11.0, 1.5 * len(batches)), 6.5), layout="constrained")
     axes = figure.subplots(2, 2)
     labels = [f"{i + 1}\nstage {b.stage}" for i, b in enumerate(batches)]
-    _line(axes[0, 0], labels, [b.seconds_per_mask for b in batches], "Human seconds per mask", "#3b6fd4")
+    _line(axes[0, 0], labels, [b.seconds_per_mask for b in batches], _seconds_title(report), "#3b6fd4")
     _line(
         axes[0, 1], labels, [b.masks_per_image for b in batches], "Masks per image (kept proposals included)", "#2f9e6e"
     )
@@ -74,6 +74,14 @@ def _plot(report: Report) -> Figure:
         axes[1, 1].legend(frameon=False, fontsize=7)
     figure.suptitle(f"Simulated loop: {report.images} images, {report.wall_s / 60:.1f} minutes")
     return figure
+
+
+def _seconds_title(report: Report) -> str:
+    before, after = report.drawing_before, report.drawing
+    if before is None or after is None:
+        return "Human seconds per mask"
+    same = f"{before.seconds_per_mask:.1f} → {after.seconds_per_mask:.1f}"
+    return f"Human seconds per mask (the same {after.human_masks} untouched objects, first → last model: {same})"
 
 
 def _generations(report: Report) -> list[tuple[str, Json]]:

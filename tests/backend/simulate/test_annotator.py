@@ -89,6 +89,22 @@ def test_the_queue_is_worked_off_and_what_was_told_is_what_is_stored(
         assert tally.ious[0] == pytest.approx((shape & target).sum() / (shape | target).sum())
 
 
+def test_practice_draws_as_work_does_and_saves_nothing(
+    runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
+) -> None:
+    scene = make_scene(train=1, heldout=0, masks=False)
+    embed(runtime, scene, run_jobs)
+    truth, person = truth_of(tmp_path, scene), Person(max_clicks=3)
+    (image,) = platform.pages(f"/api/datasets/{scene.dataset_id}/images")
+    model = platform.get(f"/api/models/{scene.model_id}")
+    practised = Annotator(platform, str(scene.dataset_id), truth, person).practise(image, model, most=5)
+    with runtime.database.transaction() as session:
+        assert not list(session.scalars(select(Mask)))
+    assert Annotator(platform, str(scene.dataset_id), truth, person).next_task() == practised
+    assert practised.human_masks == 1
+    assert practised.clicks >= 1
+
+
 def test_the_boundary_to_draw() -> None:
     target = np.zeros((40, 40), bool)
     target[10:30, 10:30] = True
