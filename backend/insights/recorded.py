@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from backend.insights.schemas import RecordedGeneration, RecordedRun, RoundFigures
+from backend.insights.schemas import RecordedDrawing, RecordedGeneration, RecordedRun, RoundFigures
 
 FILE = Path(__file__).with_name("recorded.json")
 MODELS: tuple[Literal["first", "last"], ...] = ("first", "last")
@@ -24,12 +24,23 @@ def recorded_run() -> RecordedRun:
 def of_report(report: dict[str, Any]) -> RecordedRun:
     """What the page shows of a report; ValueError or KeyError where it lacks something."""
     made = {"first": report["generation_before"], "last": report["generation"]}
+    drawn = {"first": report.get("drawing_before"), "last": report.get("drawing")}
     return RecordedRun(
         **report["about"],
         images=report["images"],
         wall_s=report["wall_s"],
         rounds=[_figures(batch) for batch in report["batches"]],
         generations=[RecordedGeneration(model=model, **made[model]) for model in MODELS if made[model] is not None],
+        drawings=[
+            RecordedDrawing(
+                model=model,
+                masks=batch["human_masks"],
+                seconds_per_mask=batch["seconds_per_mask"],
+                clicks_per_mask=batch["clicks_per_mask"],
+            )
+            for model in MODELS
+            if (batch := drawn[model]) is not None
+        ],
     )
 
 

@@ -76,6 +76,15 @@ class RecordedGeneration(BaseModel):
     recall: dict[str, float]
 
 
+class RecordedDrawing(BaseModel):
+    """People (simulated) on the same objects of images that nobody touched, with one of the models."""
+
+    model: Literal["first", "last"]
+    masks: int
+    seconds_per_mask: float
+    clicks_per_mask: float
+
+
 class Software(BaseModel):
     """Which Maskloom it was; no commit where it did not run from a git checkout."""
 
@@ -95,3 +104,4 @@ class RecordedRun(BaseModel):
     wall_s: float = Field(description="seconds the whole run took")
     rounds: list[RoundFigures]
     generations: list[RecordedGeneration]
+    drawings: list[RecordedDrawing] = Field(description="empty in runs that were recorded before this was measured")

@@ -2083,6 +2083,23 @@ export interface components {
             problems: string[];
         };
         /**
+         * RecordedDrawing
+         * @description People (simulated) on the same objects of images that nobody touched, with one of the models.
+         */
+        RecordedDrawing: {
+            /**
+             * Model
+             * @enum {string}
+             */
+            model: "first" | "last";
+            /** Masks */
+            masks: number;
+            /** Seconds Per Mask */
+            seconds_per_mask: number;
+            /** Clicks Per Mask */
+            clicks_per_mask: number;
+        };
+        /**
          * RecordedGeneration
          * @description Stage 3 on images that nobody touched, against the truth; precision and recall by IoU level ("0.5", ...).
          */
@@ -2138,6 +2155,11 @@ export interface components {
             rounds: components["schemas"]["RoundFigures"][];
             /** Generations */
             generations: components["schemas"]["RecordedGeneration"][];
+            /**
+             * Drawings
+             * @description empty in runs that were recorded before this was measured
+             */
+            drawings: components["schemas"]["RecordedDrawing"][];
         };
         /**
          * ReviewItem

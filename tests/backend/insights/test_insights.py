@@ -159,11 +159,12 @@ def test_a_report_as_simulate_writes_it_can_take_its_place(tmp_path: Path) -> No
         wall_s=3.0, round=ended,
     )  # fmt: skip
     report = Report(
-        dataset_id="d", images=8, person={}, plan={}, batches=[batch], generation=counts, wall_s=60.0,
+        dataset_id="d", images=8, person={}, plan={}, batches=[batch], generation=counts, drawing=batch, wall_s=60.0,
         about=report_files.about("maskloom simulate discs", "discs"),
     )  # fmt: skip
     data, _ = report_files.write(report, tmp_path)
     run = of_report(json.loads(data.read_text()))
     assert (run.data, run.images, [made.model for made in run.generations]) == ("discs", 8, ["last"])
+    assert [(one.model, one.masks, one.seconds_per_mask) for one in run.drawings] == [("last", 8, 10.0)]
     (row,) = run.rounds
     assert (row.masks, row.proposals_kept, row.miou_1_before, row.miou_5, row.gain) == (14, 0.75, 0.4, 0.6, None)

@@ -9,7 +9,7 @@ import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { recordedQuery } from "../../api/queries";
 import type { RecordedRun } from "../../api/types";
-import { provenance } from "./recorded";
+import { provenance, sameObjects } from "./recorded";
 
 const RecordedPlots = lazy(async () => ({ default: (await import("./RecordedPlots")).RecordedPlots }));
 
@@ -47,6 +47,7 @@ export function RecordedPanel({ first }: { first: boolean }) {
 }
 
 function Recording({ run }: { run: RecordedRun }) {
+  const same = sameObjects(run);
   return (
     <>
       <Text size="sm" mt="sm" maw={760}>
@@ -58,6 +59,11 @@ function Recording({ run }: { run: RecordedRun }) {
           <RecordedPlots run={run} />
         </div>
       </Suspense>
+      {same && (
+        <Text size="sm" mt="md" maw={760}>
+          {same}
+        </Text>
+      )}
       <Text size="xs" c="var(--ink-soft)" mt="md">
         {provenance(run).join(" · ")}
       </Text>

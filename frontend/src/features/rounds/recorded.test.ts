@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RecordedRun } from "../../api/types";
-import { provenance, stageThree } from "./recorded";
+import { provenance, sameObjects, stageThree } from "./recorded";
 
 const generation = (model: "first" | "last", precision: Record<string, number>) => ({
   model,
@@ -20,8 +20,23 @@ test("stage 3 comes by IoU level, and a model that was not measured leaves a gap
   expect(stageThree({ generations: [] }, "recall")).toEqual([]);
 });
 
+test("the same objects are told in pairs or not at all", () => {
+  const drawing = (model: "first" | "last", seconds: number) => ({
+    model,
+    masks: 120,
+    seconds_per_mask: seconds,
+    clicks_per_mask: 2,
+  });
+  const [first, last] = [drawing("first", 6.04), drawing("last", 4.25)];
+  expect(sameObjects({ drawings: [first, last] })).toMatch(
+    /same 120 objects .* 6\.0 s a mask .* 4\.[23] s with the last/,
+  );
+  expect(sameObjects({ drawings: [last] })).toBeNull();
+  expect(sameObjects({ drawings: [] })).toBeNull();
+});
+
 test("a run says when, where and with what it was made, on the day it was made everywhere", () => {
-  const run: Omit<RecordedRun, "rounds" | "generations"> = {
+  const run: Omit<RecordedRun, "rounds" | "generations" | "drawings"> = {
     made_on: "2026-11-22",
     machine: "2 CPU cores",
     command: "maskloom simulate nuclei",

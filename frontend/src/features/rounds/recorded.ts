@@ -16,8 +16,19 @@ export function stageThree(run: Pick<RecordedRun, "generations">, score: "precis
   return levels.map((level) => ({ level, first: first[level] ?? null, last: last[level] ?? null }));
 }
 
+/** What the same objects cost people with both models, as a sentence; null where one was not measured. */
+export function sameObjects(run: Pick<RecordedRun, "drawings">): string | null {
+  const [first, last] = (["first", "last"] as const).map((model) => run.drawings.find((one) => one.model === model));
+  if (!first || !last) return null;
+  const [before, after] = [first, last].map((one) => one.seconds_per_mask.toFixed(1));
+  return (
+    `Each round has images of its own, easier or harder ones. The same ${plural(last.masks, "object")} of images that nobody touched ` +
+    `cost ${before} s a mask with the first model and ${after} s with the last.`
+  );
+}
+
 /** When, where, how long, with what: in a line. */
-export function provenance(run: Omit<RecordedRun, "rounds" | "generations">): string[] {
+export function provenance(run: Omit<RecordedRun, "rounds" | "generations" | "drawings">): string[] {
   const { version, commit } = run.software;
   return [
     new Date(run.made_on).toLocaleDateString("en", { dateStyle: "long", timeZone: "UTC" }),
