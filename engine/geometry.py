@@ -3,6 +3,8 @@
 Frames: `image` (the photograph's own pixels), `model` (the encoder's square input of side S, the image scaled into its
 top left corner) and `low_res` (the decoder's S/4 x S/4 logit grid, covering the whole model square).
 
+A `Detail` is a part of the image that is embedded by itself, as if it were an image: its own frames start from it.
+
 The page has the same maths in TypeScript; both are tested on `tests/golden/frames.json`. Pure numpy: knows no torch,
 reads no file. Points are (x, y), sizes (h, w), boxes xyxy.
 """
@@ -22,6 +24,8 @@ __all__ = [
     "LOW_RES_STRIDE",
     "MASK_LOGIT_THRESH",
     "MASK_PROMPT_LOGIT",
+    "WHOLE",
+    "Detail",
     "Frame",
     "mask_to_low_res",
     "resize_matrix",
@@ -31,6 +35,8 @@ __all__ = [
 LOW_RES_STRIDE = 4  # model pixels per low_res pixel
 MASK_LOGIT_THRESH = 0.0  # a pixel belongs to a mask when its logit is above this
 MASK_PROMPT_LOGIT = 10.0  # how sure a stored mask is of itself as a prompt
+DETAIL_LEVELS = 4  # levels of details below the whole image, at most
+LEAST_DETAIL = (16, 256)  # short and long side of a detail, at least; smaller ones show a model nothing new
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,68 @@ class Frame:
     def _point_scale(self) -> NDArray[np.float64]:
         (height, width), (input_h, input_w) = self.original_size, self.input_size
         return np.array([input_w / width, input_h / height], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Detail:
+    """A part of an image with an embedding of its own, for objects that the whole image's grid is too coarse for.
+
+    At `level` L a detail is a 2**L-th of the image wide and high, and details follow each other at half their size, so
+    that anything up to half as large as they are lies whole in one of them. Level 0 is the image itself.
+    """
+
+    level: int
+    row: int
+    column: int
+
+    @property
+    def key(self) -> str:
+        """Its name in addresses and files: level, row and column, as in 2-0-5."""
+        return f"{self.level}-{self.row}-{self.column}"
+
+    @classmethod
+    def parse(cls, key: str) -> Detail:
+        """The detail of that name. Raises ValueError."""
+        parts = key.split("-")
+        if len(parts) != 3 or not all(part.isascii() and part.isdigit() for part in parts):
+            raise ValueError(f"A detail is named by level, row and column, such as 1-0-2, not {key!r}.")
+        return cls(*map(int, parts))
+
+    @classmethod
+    def smallest(cls, size: tuple[int, int], box: ArrayLike) -> Detail:
+        """The smallest detail of an image of `size` (h, w) that holds `box`, xyxy in pixels, [x0, x1) by [y0, y1)."""
+        x0, y0, x1, y1 = np.asarray(box, dtype=np.float64).tolist()
+        for level in range(deepest_level(size), 0, -1):
+            detail = cls(level, _nearest(y0, y1, size[0], level), _nearest(x0, x1, size[1], level))
+            left, top, right, bottom = detail.box(size)
+            if left <= x0 and top <= y0 and x1 <= right and y1 <= bottom:
+                return detail
+        return WHOLE
+
+    def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """xyxy in pixels of an image of `size` (h, w). Raises ValueError where the image has no such detail."""
+        last = 2 ** (self.level + 1) - 2
+        if not (0 <= self.level <= deepest_level(size) and 0 <= self.row <= last and 0 <= self.column <= last):
+            raise ValueError(f"An image of {size[1]}x{size[0]} pixels has no detail {self.key}.")
+        top, bottom = (step * size[0] // 2 ** (self.level + 1) for step in (self.row, self.row + 2))
+        left, right = (step * size[1] // 2 ** (self.level + 1) for step in (self.column, self.column + 2))
+        return left, top, right, bottom
+
+
+WHOLE = Detail(0, 0, 0)
+
+
+def deepest_level(size: tuple[int, int]) -> int:
+    """How far details of an image of `size` (h, w) go before they are too small to show a model anything new."""
+    short, long = LEAST_DETAIL
+    levels = range(1, DETAIL_LEVELS + 1)
+    return max((n for n in levels if min(size) >= short << n and max(size) >= long << n), default=0)
+
+
+def _nearest(start: float, end: float, side: int, level: int) -> int:
+    """Of the details along an axis, the one whose middle is nearest to that of [start, end)."""
+    steps = 2 ** (level + 1)
+    return int(np.clip(np.floor((start + end) / 2 * steps / side - 0.5), 0, steps - 2))
 
 
 def resize_matrix(source: int, target: int) -> NDArray[np.float64]:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.geometry import Frame, mask_to_low_res, resize_matrix, upsample_low_res
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.geometry import WHOLE, Detail, Frame, deepest_level, mask_to_low_res, resize_matrix, upsample_low_res
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,40 @@ def test_resize_matrix_rows_are_means():
 def test_empty_frames_are_refused(size, image_size):
     with pytest.raises(ValueError, match="positive"):
         Frame(size, image_size)
+
+
+def test_golden_details(golden):
+    for case in golden["details"]:
+        size = (case["image"]["h"], case["image"]["w"])
+        detail = Detail.smallest(size, case["box"])
+        assert (detail.key, list(detail.box(size))) == (case["key"], case["extent"])
+        assert Detail.parse(detail.key) == detail
+
+
+@given(st.integers(16, 5000), st.integers(16, 5000), st.floats(0, 1), st.floats(0, 1), st.floats(0.01, 1))
+def test_what_is_half_as_large_as_details_of_a_level_lies_whole_in_one(height, width, at_x, at_y, share):
+    level = deepest_level((height, width))
+    w, h = (max(1, int(side / 2 ** (level + 1) * share) - 1) for side in (width, height))
+    x, y = int(at_x * (width - w)), int(at_y * (height - h))
+    detail = Detail.smallest((height, width), (x, y, x + w, y + h))
+    assert detail.level == level
+    left, top, right, bottom = detail.box((height, width))
+    assert 0 <= left <= x
+    assert x + w <= right <= width
+    assert 0 <= top <= y
+    assert y + h <= bottom <= height
+
+
+@pytest.mark.parametrize("key", ["", "1-0", "1-0-0-0", "a-0-0", "1--1-0", "1-0-x", "\u0661-0-0"])
+def test_names_of_no_detail_are_refused(key):
+    with pytest.raises(ValueError, match="level, row and column"):
+        Detail.parse(key)
+
+
+def test_details_that_an_image_does_not_have_are_refused():
+    assert WHOLE.box((100, 300)) == (0, 0, 300, 100)
+    for detail in (Detail(1, 0, 0), Detail(0, 1, 0)):
+        with pytest.raises(ValueError, match="300x100"):
+            detail.box((100, 300))
+    with pytest.raises(ValueError, match="1-3-0"):
+        Detail(1, 3, 0).box((1000, 1000))

@@ -1,7 +1,7 @@
 """Make frames.json: `python tests/golden/make_frames.py`.
 
-Independent of engine/geometry.py on purpose: coordinates and covered areas by exact fractions, upsampling by torch's
-own bilinear resize. The file is read by the Python tests and by the page's.
+Independent of engine/geometry.py on purpose: coordinates and covered areas by exact fractions, details by trying all of
+them, upsampling by torch's own bilinear resize. The file is read by the Python tests and by the page's.
 """
 
 import json
@@ -25,6 +25,7 @@ FRAMES = [
     ((400, 600), 256),
 ]
 MASKED = [((20, 30), 32), ((9, 9), 32), ((47, 64), 32), ((5, 70), 64), ((3, 2), 32)]
+DETAILED = [(1024, 1024), (603, 1272), (480, 640), (4000, 3001), (300, 200), (15, 9000)]
 UPSAMPLED = [((20, 30), 32), ((30, 20), 32), ((9, 9), 32), ((47, 64), 32), ((5, 70), 64)]
 
 
@@ -93,11 +94,52 @@ def mask_case(size: tuple[int, int], model_size: int, seed: int) -> dict[str, ob
     }
 
 
+def detail_cases(size: tuple[int, int]) -> list[dict[str, object]]:
+    """Boxes of all sizes, and the smallest detail that holds each: of all those, the one around its middle."""
+    h, w = size
+    rng = np.random.default_rng(h)
+    boxes = [[0, 0, w, h], [0, 0, 1, 1], [w - 3, h - 2, w, h]]
+    for share in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.6):
+        bw, bh = max(1, int(w * share)), max(1, int(h * share * rng.uniform(0.3, 1)))
+        x, y = int(rng.integers(0, w - bw + 1)), int(rng.integers(0, h - bh + 1))
+        boxes.append([x, y, x + bw, y + bh])
+    cases: list[dict[str, object]] = []
+    for box in boxes:
+        holding = [found for level in range(5) for found in details_of(size, level) if holds(found[1], box)]
+        deepest = max(found[0][0] for found in holding)
+        key, extent = min((f for f in holding if f[0][0] == deepest), key=lambda f: off_middle(f[0], size, box))
+        cases.append({"image": {"h": h, "w": w}, "box": box, "key": "-".join(map(str, key)), "extent": extent})
+    return cases
+
+
+def details_of(size: tuple[int, int], level: int) -> list[tuple[tuple[int, int, int], list[int]]]:
+    """(level, row, column) and xyxy of all details at a level; none where they are too small."""
+    h, w = size
+    parts = 2**level
+    if level and (Fraction(max(size), parts) < 256 or Fraction(min(size), parts) < 16):
+        return []
+    steps = range(2 * parts - 1)
+    at = [[int(Fraction(side * step, 2 * parts)) for step in range(2 * parts + 1)] for side in (w, h)]
+    return [((level, r, c), [at[0][c], at[1][r], at[0][c + 2], at[1][r + 2]]) for r in steps for c in steps]
+
+
+def holds(extent: list[int], box: list[int]) -> bool:
+    return extent[0] <= box[0] and extent[1] <= box[1] and box[2] <= extent[2] and box[3] <= extent[3]
+
+
+def off_middle(key: tuple[int, int, int], size: tuple[int, int], box: list[int]) -> tuple[Fraction, int, int]:
+    level, row, column = key
+    across = abs(Fraction(size[1] * (column + 1), 2 ** (level + 1)) - Fraction(box[0] + box[2], 2))
+    down = abs(Fraction(size[0] * (row + 1), 2 ** (level + 1)) - Fraction(box[1] + box[3], 2))
+    return across + down, -row, -column
+
+
 def main() -> None:
     content = {
         "frames": [frame_case(size, model_size) for size, model_size in FRAMES],
         "upsample": [upsample_case(size, model_size, seed) for seed, (size, model_size) in enumerate(UPSAMPLED)],
         "mask_prompts": [mask_case(size, model_size, seed) for seed, (size, model_size) in enumerate(MASKED)],
+        "details": [case for size in DETAILED for case in detail_cases(size)],
     }
     path = Path(__file__).with_name("frames.json")
     path.write_text(json.dumps(content, separators=(",", ":")) + "\n")

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import goldenJson from "../../../tests/golden/frames.json";
+import { smallestDetail } from "./details";
 import { framesOf, imageToModel } from "./frames";
 import { maskPrompt, rasterise } from "./masks";
 import { imagePoint, type Size } from "./points";
@@ -16,6 +17,7 @@ type Golden = {
     points: { image: number[]; model: number[] }[];
   }[];
   upsample: { image: Size; model_size: number; low_res: number[][]; logits: number[][] }[];
+  details: { image: Size; box: [number, number, number, number]; key: string; extent: number[] }[];
   mask_prompts: { image: Size; model_size: number; rows: string[]; logits: number[][] }[];
 };
 const golden = goldenJson as Golden;
@@ -81,3 +83,10 @@ test("a stored mask becomes a prompt: certain inside, certain outside, graded at
     ),
   ).toBe(5 * 8);
 });
+
+test.each(golden.details)(
+  "the detail of $image.w x $image.h around $box as in Python",
+  ({ image, box, key, extent }) => {
+    expect(smallestDetail(image, box)).toEqual({ level: Number(key[0]), key, box: extent });
+  },
+);

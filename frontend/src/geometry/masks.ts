@@ -1,6 +1,6 @@
 /** From decoder logits to masks and back: thresholding at > 0, stability, and a stored mask as a mask prompt. */
 import type { Frames } from "./frames";
-import { forEachRun, type Runs, RunWriter } from "./runs";
+import { forEachColumn, type Runs, RunWriter } from "./runs";
 import { type Grid, gatherColumn, spreadColumn } from "./upsample";
 
 /** Probability margin of the stability score (0.5 + delta against 0.5 - delta) and the logit it stands for. */
@@ -66,14 +66,7 @@ export function maskPrompt(runs: Runs, frames: Frames): Float32Array {
   const toX = (frames.input.w / frames.image.w) * (side / frames.modelSize);
   const toY = (frames.input.h / frames.image.h) * (side / frames.modelSize);
   const covered = new Float32Array(side * side);
-  forEachRun(runs, (start, end) => {
-    for (let at = start; at < end; ) {
-      const x = Math.floor(at / runs.h);
-      const stop = Math.min(end, (x + 1) * runs.h);
-      addColumn(covered, side, x * toX, (x + 1) * toX, (at - x * runs.h) * toY, (stop - x * runs.h) * toY);
-      at = stop;
-    }
-  });
+  forEachColumn(runs, (x, top, bottom) => addColumn(covered, side, x * toX, (x + 1) * toX, top * toY, bottom * toY));
   return covered.map((share) => (Math.min(share, 1) * 2 - 1) * PROMPT_LOGIT);
 }
 

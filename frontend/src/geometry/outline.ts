@@ -2,7 +2,7 @@
  * The part of a mask worth drawing: its pixels inside its own extent, thinned for very large masks, and the boundary between ones
  * and zeros as closed loops along pixel edges.
  */
-import { extentOf, forEachRun, type Runs } from "./runs";
+import { extentOf, forEachColumn, type Runs } from "./runs";
 
 /** Longest side of a patch; larger masks are drawn at every second, third... pixel. */
 const MAX_SIDE = 1024;
@@ -27,18 +27,12 @@ export function patchOf(runs: Runs, maxSide = MAX_SIDE): Patch | null {
   const h = Math.ceil((y1 - y0 + 1) / step);
   const w = Math.ceil((x1 - x0 + 1) / step);
   const pixels = new Uint8Array(h * w);
-  forEachRun(runs, (start, end) => {
-    for (let at = start; at < end; ) {
-      const x = Math.floor(at / runs.h);
-      const stop = Math.min(end, (x + 1) * runs.h);
-      const column = x - x0;
-      if (column % step === 0) {
-        const first = Math.ceil((at - x * runs.h - y0) / step);
-        const last = Math.ceil((stop - x * runs.h - y0) / step);
-        for (let row = first; row < last; row++) pixels[row * w + column / step] = 1;
-      }
-      at = stop;
-    }
+  forEachColumn(runs, (x, top, bottom) => {
+    const column = x - x0;
+    if (column % step !== 0) return;
+    const first = Math.ceil((top - y0) / step);
+    const last = Math.ceil((bottom - y0) / step);
+    for (let row = first; row < last; row++) pixels[row * w + column / step] = 1;
   });
   return { x: x0, y: y0, step, h, w, pixels };
 }

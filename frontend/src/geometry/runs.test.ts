@@ -1,7 +1,19 @@
 import { expect, test } from "vitest";
 import { loopsOf, patchOf } from "./outline";
 import { imagePoint } from "./points";
-import { areaOf, combine, contains, emptyRuns, pixelsOf, RunWriter, runsOfPixels, sameRuns } from "./runs";
+import {
+  areaOf,
+  combine,
+  contains,
+  cutOut,
+  emptyRuns,
+  extentOf,
+  pixelsOf,
+  placeIn,
+  RunWriter,
+  runsOfPixels,
+  sameRuns,
+} from "./runs";
 import { strokeRuns } from "./strokes";
 
 const noise = (h: number, w: number, seed: number) => {
@@ -91,4 +103,23 @@ test("patches of large masks are thinned, empty masks have none", () => {
   expect(patch).toMatchObject({ x: 0, y: 0, step: 3, h: 100, w: 67 });
   expect(patch?.pixels.every((p) => p === 1)).toBe(true);
   expect(patchOf(emptyRuns(size))).toBeNull();
+});
+
+test("a part cut out and placed again is what was there, and nothing else", () => {
+  const size = { h: 12, w: 15 };
+  const pixels = noise(12, 15, 4);
+  const [x0, y0, x1, y1] = [3, 2, 11, 12];
+  const part = cutOut(runsOfPixels(pixels, size), [x0, y0, x1, y1]);
+  expect([part.h, part.w]).toEqual([y1 - y0, x1 - x0]);
+  const inside = (at: number) => at % 15 >= x0 && at % 15 < x1 && Math.floor(at / 15) >= y0 && Math.floor(at / 15) < y1;
+  const wanted = [...pixels].map((pixel, at) => (inside(at) ? pixel : 0));
+  expect([...pixelsOf(placeIn(part, size, [x0, y0, x1, y1]))]).toEqual(wanted);
+});
+
+test("a full part has runs that go on from column to column", () => {
+  const part = runsOfPixels(new Uint8Array(6).fill(1), { h: 3, w: 2 });
+  const placed = placeIn(part, { h: 5, w: 4 }, [1, 1, 3, 4]);
+  expect(areaOf(placed)).toBe(6);
+  expect(extentOf(placed)).toEqual([1, 1, 2, 3]);
+  expect(sameRuns(cutOut(placed, [1, 1, 3, 4]), part)).toBe(true);
 });

@@ -112,6 +112,41 @@ export function contains(runs: Runs, point: ImagePoint): boolean {
   return low % 2 === 1;
 }
 
+/** The part of a mask inside a box of whole pixels, exclusive on the right and below, as a mask of the box's size. */
+export function cutOut(runs: Runs, [x0, y0, x1, y1]: ImageBox): Runs {
+  const size = { h: y1 - y0, w: x1 - x0 };
+  const writer = new RunWriter(size);
+  forEachColumn(runs, (x, top, bottom) => {
+    if (x < x0 || x >= x1) return;
+    const start = (x - x0) * size.h;
+    writer.add(start + Math.max(top - y0, 0), start + Math.min(bottom - y0, size.h));
+  });
+  return writer.finish();
+}
+
+/** A mask as part of a larger one, its top left pixel at (x0, y0). */
+export function placeIn(runs: Runs, size: Size, [x0, y0]: ImageBox): Runs {
+  if (runs.h === size.h && runs.w === size.w) return runs;
+  const writer = new RunWriter(size);
+  forEachColumn(runs, (x, top, bottom) => {
+    const start = (x + x0) * size.h + y0;
+    writer.add(start + top, start + bottom);
+  });
+  return writer.finish();
+}
+
+/** Calls `visit(x, top, bottom)` for the ones [top, bottom) of every column, split where a run goes on in the next column. */
+export function forEachColumn(runs: Runs, visit: (x: number, top: number, bottom: number) => void): void {
+  forEachRun(runs, (start, end) => {
+    for (let at = start; at < end; ) {
+      const x = Math.floor(at / runs.h);
+      const stop = Math.min(end, (x + 1) * runs.h);
+      visit(x, at - x * runs.h, stop - x * runs.h);
+      at = stop;
+    }
+  });
+}
+
 type Operation = "union" | "subtract" | "intersect";
 
 /** Combines two masks of one size, run by run. */
