@@ -8,7 +8,7 @@ import { type Action, accept, cancelDraft, refine } from "./actions";
 import { type Doc, emptyDoc, isTouched } from "./document";
 import { type History, historyOf, push, rebase, redo, replace, undo } from "./history";
 import { listen } from "./pointers";
-import { shapeOf } from "./render/shapes";
+import { type Placed, shapeOf } from "./render/shapes";
 import { type Scene, Stage, type StageHost } from "./render/stage";
 import { brushTool } from "./tools/brush/tool";
 import { panTool } from "./tools/pan/tool";
@@ -21,10 +21,15 @@ export type EditorEvents = {
   onChange(): void;
   onEdit(before: Doc, after: Doc): void;
   onHover(point: ImagePoint | null): void;
+  /** The camera moved. */
+  onMove(): void;
   /** What the next accepted mask is given; called by takeUp too. */
   figures(): { modelId: string | null; seconds: number };
   newId(): string;
 };
+
+/** A coarse mask: its pixels are `step` image pixels large, the first one's corner lies at (x, y). */
+export type Preview = { readonly runs: Runs } & Placed;
 
 export const BRUSH_MIN = 0.5;
 export const BRUSH_MAX = 200;
@@ -34,13 +39,16 @@ export class EditorController implements ToolHost, StageHost {
   private stage: Stage | null = null;
   private image: CanvasImageSource | null = null;
   private live: Live | null = null;
-  private preview: { runs: Runs; step: number } | null = null;
+  private preview: Preview | null = null;
   private highlightId: string | null = null;
   private pointer: ImagePoint | null = null;
   private spaceHeld = false;
   readonly view = new View(
     () => this.doc.size,
-    () => this.stage?.moved(),
+    () => {
+      this.stage?.moved();
+      this.events.onMove();
+    },
   );
   readonly tools: Record<ToolName, Tool> = {
     prompt: promptTool(),
@@ -164,7 +172,7 @@ export class EditorController implements ToolHost, StageHost {
     this.stage?.invalidate("overlay");
   }
 
-  setPreview(preview: { runs: Runs; step: number } | null): void {
+  setPreview(preview: Preview | null): void {
     if (this.preview === preview) return;
     this.preview = preview;
     this.stage?.invalidate("overlay");
@@ -240,7 +248,7 @@ export class EditorController implements ToolHost, StageHost {
       overlay: {
         doc,
         opacity,
-        preview: this.preview && shapeOf(this.preview.runs, this.preview.step),
+        preview: this.preview && shapeOf(this.preview.runs, this.preview),
         highlightId: this.highlightId,
         live: this.live,
       },

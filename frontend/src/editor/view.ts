@@ -1,6 +1,6 @@
 /** The current camera over an image in a window of some size. It stays fitted until somebody moves it. */
-import { type Camera, clampCamera, fitCamera, pan, zoomAt } from "../geometry/camera";
-import { type ScreenPoint, type Size, screenPoint } from "../geometry/points";
+import { type Camera, clampCamera, fitCamera, pan, toImage, zoomAt } from "../geometry/camera";
+import { clamp, type ImageBox, type ScreenPoint, type Size, screenPoint } from "../geometry/points";
 
 export class View {
   camera: Camera = { scale: 1, x: 0, y: 0 };
@@ -27,6 +27,15 @@ export class View {
 
   panBy(dx: number, dy: number): void {
     this.move(pan(this.camera, dx, dy, this.image(), this.size), false);
+  }
+
+  /** What of the image is on screen, in whole pixels, exclusive on the right and below. */
+  visible(): ImageBox {
+    const { h, w } = this.image();
+    const first = toImage(this.camera, screenPoint(0, 0));
+    const last = toImage(this.camera, screenPoint(this.size.w, this.size.h));
+    const [left, top] = [clamp(Math.floor(first.x), 0, w - 1), clamp(Math.floor(first.y), 0, h - 1)];
+    return [left, top, clamp(Math.ceil(last.x), left + 1, w), clamp(Math.ceil(last.y), top + 1, h)];
   }
 
   resized(size: Size): void {

@@ -82,6 +82,12 @@ export const COMMANDS = {
   fit: { group: "View", label: "Fit the image", keys: ["F"], run: ({ editor }) => editor.view.fit() },
   zoomIn: { group: "View", label: "Zoom in", keys: ["+", "="], run: ({ editor }) => editor.view.zoom(1.4) },
   zoomOut: { group: "View", label: "Zoom out", keys: ["-"], run: ({ editor }) => editor.view.zoom(1 / 1.4) },
+  closer: {
+    group: "View",
+    label: "Look closer when zoomed in, or always at the whole image",
+    keys: ["L"],
+    run: (s) => s.setDetailed(!s.state.detailed),
+  },
   masks: {
     group: "View",
     label: "Hide or show the masks",

@@ -2,6 +2,7 @@
 import type { Image, Mask, MaskPut, Model } from "../../api/types";
 import type { ImageRef, ModelRef } from "../../decoder/protocol";
 import type { DocMask } from "../../editor/document";
+import type { Detail } from "../../geometry/details";
 import type { Prompt } from "../../geometry/prompts";
 import { decodeRle, encodeRle } from "../../geometry/rle";
 import { embeddingUrl } from "./http";
@@ -80,3 +81,14 @@ export const imageRefOf = (image: Image, model: Model): ImageRef => ({
   size: { h: image.height, w: image.width },
   embeddingUrl: embeddingUrl(image.id, model),
 });
+
+/** A detail as the decoder sees it: an image of its own, embedded by itself. */
+export function detailRefOf(image: ImageRef, { level, key, box: [x0, y0, x1, y1] }: Detail): ImageRef {
+  if (level === 0) return image;
+  return {
+    id: `${image.id} ${key}`,
+    name: image.name,
+    size: { h: y1 - y0, w: x1 - x0 },
+    embeddingUrl: `${image.embeddingUrl}&detail=${key}`,
+  };
+}

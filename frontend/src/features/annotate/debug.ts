@@ -2,6 +2,7 @@
  * `window.__maskloom`, for measurements and browser tests; the page itself does not read it.
  *
  * - lastDecodeMs: milliseconds of the latest decode in its worker, null before the first
+ * - look: the detail that is looked at and whether it is ready, null while that is the whole image
  * - threads: WebAssembly threads of the decoder
  * - document(): the masks and the draft as plain data, RLEs in COCO's spelling
  * - toClient(x, y): where an image pixel's centre is in the window, for a synthetic click
@@ -18,6 +19,10 @@ function handleOf(session: AnnotateSession) {
   return {
     get lastDecodeMs() {
       return session.state.decodeMs;
+    },
+    get look() {
+      const { look } = session.state;
+      return look && { key: look.detail.key, ready: look.ready };
     },
     get threads() {
       const { decoder } = session.state;

@@ -1,5 +1,5 @@
 /** The tools at the left: choose one, undo, redo, brush size, opacity, view. */
-import { ActionIcon, Divider, Popover, Slider, Stack, Text, Tooltip } from "@mantine/core";
+import { ActionIcon, Divider, Loader, Popover, Slider, Stack, Text, Tooltip } from "@mantine/core";
 import {
   type Icon,
   IconArrowBackUp,
@@ -13,6 +13,8 @@ import {
   IconHandStop,
   IconMaximize,
   IconPointer,
+  IconZoomCancel,
+  IconZoomScan,
 } from "@tabler/icons-react";
 import { BRUSH_MAX, BRUSH_MIN } from "../../../editor/controller";
 import type { ToolName } from "../../../editor/tools/tool";
@@ -127,6 +129,42 @@ function Opacity() {
   );
 }
 
+/** How closely the model looks: the magnification of the detail at hand, pale while that is being made. */
+function CloserButton() {
+  const session = useSession();
+  const detailed = useSessionState((s) => s.detailed);
+  const look = useSessionState((s) => s.look);
+  const { label, keys, run } = COMMANDS.closer;
+  const now = look && (look.ready ? `: now at ${2 ** look.detail.level}×` : ": getting ready");
+  const text = `${label} (${keyLabel(keys[0])})${now ?? ""}`;
+  return (
+    <Tooltip label={text} position="right">
+      <ActionIcon
+        {...keepFocus}
+        size={36}
+        variant={look?.ready ? "light" : "subtle"}
+        color={look?.ready ? undefined : "gray"}
+        aria-label={text}
+        aria-pressed={detailed}
+        onClick={() => run(session)}
+        data-testid="tool-closer"
+      >
+        {!detailed ? (
+          <IconZoomCancel size={20} stroke={1.7} />
+        ) : !look ? (
+          <IconZoomScan size={20} stroke={1.7} />
+        ) : look.ready ? (
+          <Text size="xs" fw={600} className="tabular">
+            {2 ** look.detail.level}×
+          </Text>
+        ) : (
+          <Loader size={16} />
+        )}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
 export function Toolbar() {
   const tool = useSessionState((s) => s.tool);
   const canUndo = useSessionState((s) => s.canUndo);
@@ -145,6 +183,7 @@ export function Toolbar() {
       <Opacity />
       <ToolButton name="masks" icon={masksVisible ? IconEye : IconEyeOff} />
       <ToolButton name="fit" icon={IconMaximize} />
+      <CloserButton />
     </div>
   );
 }

@@ -1,31 +1,40 @@
 /**
- * Between editor and decoder: makes the image ready (waiting for its embedding where it must), answers drafts, shows previews. Any
- * draft without an answer is asked for, however it came about, so undo, redo and a decoder that is late need no special care.
+ * Between editor and decoder: makes the image ready (waiting for its embedding where it must), answers drafts, shows previews, each in
+ * the detail that the person looks at. Any draft without an answer is asked for, however it came about, so undo, redo and a decoder
+ * that is late need no special care.
  */
 import type { Image, Model } from "../../../api/types";
 import { DecoderClient } from "../../../decoder/client";
 import { asDecoderError } from "../../../decoder/errors";
-import type { DecodeResult, ImageRef, ModelRef } from "../../../decoder/protocol";
+import type { Candidate, DecodeBody, DecodeResult, ImageRef, ModelRef } from "../../../decoder/protocol";
 import { setAnswers } from "../../../editor/actions";
 import type { EditorController } from "../../../editor/controller";
 import { awaitsAnswer, type Draft } from "../../../editor/document";
-import { type ImagePoint, pixelAt } from "../../../geometry/points";
-import { imageRefOf, modelRefOf } from "../convert";
+import { type Detail, wholeOf } from "../../../geometry/details";
+import { type ImageBox, type ImagePoint, pixelAt } from "../../../geometry/points";
+import { cutOut, extentOf, placeIn, type Runs } from "../../../geometry/runs";
+import { detailRefOf, imageRefOf, modelRefOf } from "../convert";
 import { waitingImages } from "../http";
+import { boxesOf, Details, type Look, promptsIn } from "./details";
 import type { DecoderState } from "./state";
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 6_000;
+/** A click waits so long for the detail it was made in; the whole image answers after that. */
+const DETAIL_WAIT_MS = 2_500;
 
 type Events = {
   onDecoder(state: DecoderState): void;
+  onLook(look: Look | null): void;
   onDecoded(result: DecodeResult): void;
   /** The draft has its answers. */
   onAnswered(): void;
   onFailure(message: string): void;
 };
 
-type Subject = { readonly model: ModelRef; readonly image: ImageRef };
+type Subject = { readonly model: ModelRef; readonly image: ImageRef; readonly details: Details };
+/** Which detail low_res logits belong to, and the mask that they are. */
+type Origin = { readonly key: string; readonly runs: Runs };
 
 export class Decoding {
   private readonly client = new DecoderClient();
@@ -33,6 +42,9 @@ export class Decoding {
   private ready = false;
   private asked: Draft | null = null;
   private hovered: string | null = null;
+  private readonly origins = new WeakMap<Float32Array, Origin>();
+  /** Off: every prompt is about the whole image, however closely somebody looks. */
+  detailed = true;
   private wake: (() => void) | null = null;
 
   constructor(
@@ -50,7 +62,12 @@ export class Decoding {
   async open(model: Model | null, image: Image): Promise<void> {
     this.close();
     if (!model) return this.events.onDecoder({ kind: "none" });
-    const subject = { model: modelRefOf(model), image: imageRefOf(image, model) };
+    const [modelRef, imageRef] = [modelRefOf(model), imageRefOf(image, model)];
+    const details = new Details(imageRef.size, {
+      prepare: (detail) => this.client.prepareDetail(modelRef, detailRefOf(imageRef, detail)),
+      onLook: (look) => this.looked(look),
+    });
+    const subject = { model: modelRef, image: imageRef, details };
     this.subject = subject;
     this.events.onDecoder({ kind: "loading" });
     const since = Date.now();
@@ -73,6 +90,7 @@ export class Decoding {
     if (this.subject !== subject) return;
     this.ready = true;
     this.events.onDecoder({ kind: "ready", threads: this.client.runtime?.threads ?? 1 });
+    this.moved();
     this.answer();
     void this.prefetchNext(model, image);
   }
@@ -82,7 +100,21 @@ export class Decoding {
     this.wake?.();
   }
 
+  /** The camera shows something else. */
+  moved(): void {
+    if (this.ready && this.detailed) this.subject?.details.look(this.editor.view.visible());
+  }
+
+  setDetailed(on: boolean): void {
+    this.detailed = on;
+    this.hovered = null;
+    if (on) this.moved();
+    else this.events.onLook(null);
+  }
+
   close(): void {
+    this.subject?.details.close();
+    this.events.onLook(null);
     this.subject = null;
     this.ready = false;
     this.asked = null;
@@ -100,18 +132,68 @@ export class Decoding {
     const { draft } = this.editor.doc;
     if (!draft || !this.subject || !this.ready || !awaitsAnswer(draft) || this.asked === draft) return;
     this.asked = draft;
-    const { model, image } = this.subject;
-    this.client
-      .decode(model, image, { prompts: draft.prompts, mask: draft.shown, preview: false })
-      .then((result) => {
-        this.events.onDecoded(result);
-        if (this.editor.amend(setAnswers(draft, result.candidates))) this.events.onAnswered();
+    const subject = this.subject;
+    const shown = draft.shown instanceof Float32Array ? this.origins.get(draft.shown)?.runs : draft.shown;
+    const extent = shown && extentOf(shown);
+    const mask: ImageBox[] = extent ? [[extent[0], extent[1], extent[2] + 1, extent[3] + 1]] : [];
+    const wish = this.wish(subject, ...boxesOf(draft.prompts), ...mask);
+    subject.details
+      .within(wish, DETAIL_WAIT_MS)
+      .then(async (detail) => {
+        // Taken back, or the image left, while the detail was being made.
+        if (this.asked !== draft || this.subject !== subject) return;
+        try {
+          const body = { prompts: draft.prompts, mask: draft.shown, preview: false };
+          const result = await this.decode(subject, detail, body);
+          this.events.onDecoded(result);
+          if (this.editor.amend(setAnswers(draft, result.candidates))) this.events.onAnswered();
+        } catch (thrown) {
+          if (detail.level === 0 || asDecoderError(thrown).code === "superseded") throw thrown;
+          // A detail whose embedding is gone is no reason to fail: the whole image is there.
+          subject.details.giveUp(detail);
+          this.asked = null;
+          this.answer();
+        }
       })
       .catch((thrown: unknown) => {
         if (this.asked === draft) this.asked = null;
         const error = asDecoderError(thrown);
         if (error.code !== "superseded") this.events.onFailure(error.message);
       });
+  }
+
+  private wish({ details, image }: Subject, ...boxes: ImageBox[]): Detail {
+    return this.detailed ? details.wish(this.editor.view.visible(), ...boxes) : wholeOf(image.size);
+  }
+
+  /** Decodes in a detail what is told, and answers, in pixels of the image. */
+  private async decode({ model, image }: Subject, detail: Detail, body: DecodeBody): Promise<DecodeResult> {
+    const result = await this.client.decode(model, detailRefOf(image, detail), {
+      ...body,
+      prompts: promptsIn(detail, body.prompts),
+      mask: this.maskIn(detail, body.mask),
+    });
+    const candidates = result.candidates.map((candidate): Candidate => {
+      // Coarse pixels of a preview do not fall on the image's; its place is told apart.
+      if (body.preview) return candidate;
+      const runs = placeIn(candidate.runs, image.size, detail.box);
+      this.origins.set(candidate.logits, { key: detail.key, runs });
+      return { ...candidate, runs };
+    });
+    return { ...result, candidates };
+  }
+
+  /** The decoder's own logits where it looks at the same detail again, else the mask that they are. */
+  private maskIn(detail: Detail, mask: DecodeBody["mask"]): DecodeBody["mask"] {
+    if (!(mask instanceof Float32Array)) return mask && cutOut(mask, detail.box);
+    const origin = this.origins.get(mask);
+    return origin && origin.key !== detail.key ? cutOut(origin.runs, detail.box) : mask;
+  }
+
+  private looked(look: Look): void {
+    this.events.onLook(look.detail.level > 0 ? look : null);
+    // The pixel under the pointer is asked about again, in what is ready now.
+    this.hovered = null;
   }
 
   /** Shows what a click at this point would give. */
@@ -122,14 +204,15 @@ export class Decoding {
     this.hovered = key;
     if (!pixel) this.editor.setPreview(null);
     if (!pixel || !this.subject || !this.ready) return;
-    const { model, image } = this.subject;
     const prompts = [{ type: "point", x: pixel.x, y: pixel.y, label: 1 } as const];
-    this.client
-      .decode(model, image, { prompts, mask: null, preview: true })
-      .then(({ candidates, ...times }) => {
-        this.events.onDecoded({ candidates, ...times });
-        const best = candidates[0];
-        if (best && this.hovered !== null && !this.editor.doc.draft) this.editor.setPreview(best);
+    const wish = this.wish(this.subject, ...boxesOf(prompts));
+    const detail = this.subject.details.isReady(wish) ? wish : wholeOf(this.subject.image.size);
+    this.decode(this.subject, detail, { prompts, mask: null, preview: true })
+      .then((result) => {
+        this.events.onDecoded(result);
+        const best = result.candidates[0];
+        const [x, y] = detail.box;
+        if (best && this.hovered !== null && !this.editor.doc.draft) this.editor.setPreview({ ...best, x, y });
       })
       .catch(() => undefined);
   }

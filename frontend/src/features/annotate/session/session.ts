@@ -46,11 +46,13 @@ export class AnnotateSession {
       onChange: () => this.set(lookOf(this.editor)),
       onEdit: (before, after) => this.edited(before, after),
       onHover: (point) => this.decoding.hover(point),
+      onMove: () => this.decoding.moved(),
       figures: () => ({ modelId: this.modelId, seconds: this.clock.takeLap() }),
       newId: () => uuid7(),
     });
     this.decoding = new Decoding(this.editor, {
       onDecoder: (decoder) => this.set({ decoder }),
+      onLook: (look) => this.set({ look }),
       onDecoded: (result) => this.set({ decodeMs: result.decodeMs }),
       onAnswered: () => this.acceptWhenAnswered && this.accept(),
       onFailure: (message) => this.options.notify(message, "error"),
@@ -125,6 +127,12 @@ export class AnnotateSession {
     if (!draft || this.acceptWhenAnswered) return;
     if (this.editor.apply(accept({ modelId: this.modelId, seconds: this.clock.lapSeconds }))) this.clock.lap();
     else this.options.notify(NOTHING_TO_ACCEPT, "info");
+  }
+
+  /** Whether prompts are about what is on screen, or always about the whole image. */
+  setDetailed(detailed: boolean): void {
+    this.set({ detailed });
+    this.decoding.setDetailed(detailed);
   }
 
   /** Deletes the mask that is taken up, or drops the draft. */

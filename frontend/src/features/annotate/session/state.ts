@@ -4,6 +4,7 @@ import type { EditorController } from "../../../editor/controller";
 import { type Doc, emptyDoc } from "../../../editor/document";
 import type { ToolName } from "../../../editor/tools/tool";
 import type { SaveState } from "../sync/queue";
+import type { Look } from "./details";
 
 export type DecoderState =
   /** The dataset has no model. */
@@ -24,6 +25,10 @@ export type SessionState = {
   readonly leaseLost: boolean;
   readonly decoder: DecoderState;
   readonly decodeMs: number | null;
+  /** Prompts are about the part of the image that is on screen. */
+  readonly detailed: boolean;
+  /** The detail that is looked at, null while that is the whole image. */
+  readonly look: Look | null;
   readonly save: SaveState;
   /** The open object has taken longer than an object should. */
   readonly hint: boolean;
@@ -45,6 +50,8 @@ export const INITIAL: SessionState = {
   leaseLost: false,
   decoder: { kind: "none" },
   decodeMs: null,
+  detailed: true,
+  look: null,
   save: { status: "saved", pending: 0, message: "", stuck: [] },
   hint: false,
   doc: emptyDoc({ h: 1, w: 1 }),
@@ -58,8 +65,8 @@ export const INITIAL: SessionState = {
 
 /** What outlives a change of image. The last task stays on screen until the next one is here. */
 export function betweenImages(state: SessionState): SessionState {
-  const { save, tool, radius, opacity, masksVisible, task, model, doc } = state;
-  return { ...INITIAL, phase: "loading", save, tool, radius, opacity, masksVisible, task, model, doc };
+  const { save, tool, radius, opacity, masksVisible, detailed, task, model, doc } = state;
+  return { ...INITIAL, phase: "loading", save, tool, radius, opacity, masksVisible, detailed, task, model, doc };
 }
 
 /** What the page shows of the editor. */

@@ -1,0 +1,142 @@
+/**
+ * Which part of the open image the decoder is asked about: the smallest detail that holds all that is on screen, so that a zoomed-in
+ * person's model looks as closely as they do. A detail's embedding is made when somebody first looks there; until it is ready, and
+ * wherever it cannot be made, the whole image stands in.
+ */
+import type { DecoderError } from "../../../decoder/errors";
+import { type Detail, smallestDetail, wholeOf } from "../../../geometry/details";
+import { type ImageBox, imagePoint, type Size } from "../../../geometry/points";
+import { isBox, isPoint, type Prompt } from "../../../geometry/prompts";
+
+/** A camera that moves on is not followed everywhere it has been. */
+const SETTLE_MS = 150;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 3_000;
+/** How long a detail may take to be made before the whole image has to do. */
+const PATIENCE_MS = 60_000;
+
+export type Look = { readonly detail: Detail; readonly ready: boolean };
+
+type Events = {
+  /** Makes a detail ready for clicks. Throws DecoderError. */
+  prepare(detail: Detail): Promise<void>;
+  /** What is looked at, or whether it is ready, has changed. */
+  onLook(look: Look): void;
+};
+
+export class Details {
+  private readonly ready = new Set<string>();
+  private readonly asked = new Map<string, Promise<void>>();
+  private readonly impossible = new Set<string>();
+  private looking: Detail;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly image: Size,
+    private readonly events: Events,
+  ) {
+    this.looking = wholeOf(image);
+  }
+
+  /** The camera has moved: `visible` is what it shows now. */
+  look(visible: ImageBox): void {
+    clearTimeout(this.timer);
+    const detail = this.wish(visible);
+    if (detail.key !== this.looking.key) {
+      this.looking = detail;
+      this.tell();
+    }
+    this.timer = setTimeout(() => void this.fetch(detail), SETTLE_MS);
+  }
+
+  /** The detail that holds all of these. */
+  wish(...boxes: readonly ImageBox[]): Detail {
+    const detail = smallestDetail(this.image, unionOf(boxes));
+    return this.impossible.has(detail.key) ? wholeOf(this.image) : detail;
+  }
+
+  isReady(detail: Detail): boolean {
+    return detail.level === 0 || this.ready.has(detail.key);
+  }
+
+  /** The detail if it is ready within so many milliseconds, else the whole image. */
+  async within(detail: Detail, ms: number): Promise<Detail> {
+    if (!this.isReady(detail)) {
+      const pause = new Promise<void>((resolve) => setTimeout(resolve, ms));
+      await Promise.race([this.fetch(detail), pause]);
+    }
+    return this.isReady(detail) ? detail : wholeOf(this.image);
+  }
+
+  /** It could not be decoded in after all. */
+  giveUp(detail: Detail): void {
+    this.ready.delete(detail.key);
+    this.impossible.add(detail.key);
+    if (detail.key !== this.looking.key) return;
+    this.looking = wholeOf(this.image);
+    this.tell();
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+  }
+
+  private fetch(detail: Detail): Promise<void> {
+    if (this.isReady(detail) || this.closed) return Promise.resolve();
+    const known = this.asked.get(detail.key) ?? this.make(detail);
+    this.asked.set(detail.key, known);
+    return known;
+  }
+
+  private async make(detail: Detail): Promise<void> {
+    const end = Date.now() + PATIENCE_MS;
+    for (let pause = FIRST_WAIT_MS; !this.closed; pause = Math.min(pause * 1.5, LONGEST_WAIT_MS)) {
+      try {
+        await this.events.prepare(detail);
+        this.ready.add(detail.key);
+        break;
+      } catch (error) {
+        const { code } = error as DecoderError;
+        if (code === "superseded") continue;
+        const passes = code === "not_ready" || code === "offline" || code === "signed_out";
+        if (!passes || Date.now() > end) {
+          this.giveUp(detail);
+          break;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+    this.asked.delete(detail.key);
+    if (detail.key === this.looking.key) this.tell();
+  }
+
+  private tell(): void {
+    if (!this.closed) this.events.onLook({ detail: this.looking, ready: this.isReady(this.looking) });
+  }
+}
+
+/** The smallest box around all of them. */
+function unionOf(boxes: readonly ImageBox[]): ImageBox {
+  const of = (at: 0 | 1 | 2 | 3) => boxes.map((box) => box[at]);
+  return [Math.min(...of(0)), Math.min(...of(1)), Math.max(...of(2)), Math.max(...of(3))];
+}
+
+/** What a prompt covers, in whole pixels, exclusive on the right and below. */
+export function boxesOf(prompts: readonly Prompt[]): ImageBox[] {
+  return prompts.flatMap((prompt): ImageBox[] => {
+    if (isPoint(prompt)) return [[Math.floor(prompt.x), Math.floor(prompt.y), prompt.x + 1, prompt.y + 1]];
+    return isBox(prompt) ? [prompt.box] : [];
+  });
+}
+
+/** Prompts as they are measured from the detail's top left corner. */
+export function promptsIn({ box: [x0, y0] }: Detail, prompts: readonly Prompt[]): Prompt[] {
+  return prompts.map((prompt) => {
+    if (isPoint(prompt)) return { ...prompt, ...imagePoint(prompt.x - x0, prompt.y - y0) };
+    if (!isBox(prompt)) return prompt;
+    const [left, top, right, bottom] = prompt.box;
+    return { ...prompt, box: [left - x0, top - y0, right - x0, bottom - y0] };
+  });
+}
