@@ -112,6 +112,14 @@ export function contains(runs: Runs, point: ImagePoint): boolean {
   return low % 2 === 1;
 }
 
+/** Zeros for ones and ones for zeros. */
+export function complement({ h, w, counts }: Runs): Runs {
+  if (counts[0] === 0) return { h, w, counts: counts.slice(1) };
+  const longer = new Uint32Array(counts.length + 1);
+  longer.set(counts, 1);
+  return { h, w, counts: longer };
+}
+
 type Operation = "union" | "subtract" | "intersect";
 
 /** Combines two masks of one size, run by run. */
