@@ -1,4 +1,6 @@
-"""What the page's worker does, in Python: `prepare` once per image, `decode` per click, upsample outside the graph."""
+"""What the page's worker does, in Python: `prepare` once per image, `decode` per click, then outside the graph
+upsampling and the rule on specks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from engine.errors import FormatError
-from engine.geometry import Frame, upsample_low_res
+from engine.geometry import MASK_LOGIT_THRESH, Frame, upsample_low_res
+from engine.masks.components import without_specks
 from engine.predict import embedding as embedding_file
 
 Floats = NDArray[np.float32]
@@ -27,7 +30,9 @@ class Prompts:
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """One candidate: the mask at image size, its low-res logits, predicted IoU, and its index (0: single token)."""
+    """One candidate: the mask at image size without its specks, its low-res logits as the model made them, predicted
+    IoU, and its index (0: single token).
+    """
 
     mask: Mask
     low_res: Floats
@@ -93,5 +98,6 @@ class Image:
         )
         ambiguous = len(prompts.points) == 1 and previous is None
         best = 1 + int(np.argmax(iou[1:])) if ambiguous else 0
-        logits = upsample_low_res(low_res[best], self._frame)
-        return Decoded(mask=logits > 0, low_res=low_res[best], predicted_iou=float(iou[best]), candidate=best)
+        drawn = upsample_low_res(low_res[best], self._frame) > MASK_LOGIT_THRESH
+        mask = without_specks(drawn, prompts.points, prompts.labels)
+        return Decoded(mask=mask, low_res=low_res[best], predicted_iou=float(iou[best]), candidate=best)

@@ -2,9 +2,10 @@
 
 The first click is the most interior pixel of the mask, every next one the most interior pixel of the larger error
 region; at the first click the model's best-ranked candidate of three counts, afterwards the single-mask answer with the
-mask fed back, and a lone box is answered by the single mask too: exactly as the page uses the model. Figures are means
-over masks. Clicks are whole pixels of the image frame. Of a model with a detector, also whether that finds the masks'
-boxes. Knows nothing of where samples come from.
+mask fed back, and a lone box is answered by the single mask too: exactly as the page uses the model. The masks are the
+model's own, before the page's rule on specks (`components.without_specks`). Figures are means over masks. Clicks are
+whole pixels of the image frame. Of a model with a detector, also whether that finds the masks' boxes. Knows nothing of
+where samples come from.
 """
 
 from __future__ import annotations

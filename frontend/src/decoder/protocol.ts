@@ -42,6 +42,7 @@ export type Request = { readonly id: number; readonly model: ModelRef; readonly 
 export type Candidate = {
   /** Which of the decoder's four tokens: 0 the single mask, 1 to 3 whole, part, subpart. */
   readonly token: number;
+  /** Without specks (geometry/specks.ts), unlike the logits. */
   readonly runs: Runs;
   /** Runs pixels are image pixels / step. 1 except in previews. */
   readonly step: number;

@@ -11,6 +11,7 @@ import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import * as ort from "onnxruntime-web/wasm";
 import { type Frames, framesOf } from "../geometry/frames";
 import { maskPrompt, rasterise } from "../geometry/masks";
+import { withoutSpecks } from "../geometry/specks";
 import { type Grid, gridOf } from "../geometry/upsample";
 import { asDecoderError } from "./errors";
 import { fetchBytes, fetchEmbedding } from "./feeds";
@@ -143,7 +144,9 @@ export async function decode(model: ModelRef, image: ImageRef, body: DecodeBody)
   const candidates = tokens.map((token): Candidate => {
     const own = logits.slice(token * plane, (token + 1) * plane);
     const on = body.preview ? preview : grid;
-    const { runs, stability } = rasterise(own, on);
+    const { runs: drawn, stability } = rasterise(own, on);
+    // The next click is shown the logits as they are; people see, accept and brush the mask without its specks.
+    const runs = withoutSpecks(drawn, body.prompts, on.step);
     return { token, runs, step: on.step, predictedIou: iou[token] as number, stability, logits: own };
   });
   dispose(outputs);

@@ -147,6 +147,14 @@ export function forEachColumn(runs: Runs, visit: (x: number, top: number, bottom
   });
 }
 
+/** Zeros for ones and ones for zeros. */
+export function complement({ h, w, counts }: Runs): Runs {
+  if (counts[0] === 0) return { h, w, counts: counts.slice(1) };
+  const longer = new Uint32Array(counts.length + 1);
+  longer.set(counts, 1);
+  return { h, w, counts: longer };
+}
+
 type Operation = "union" | "subtract" | "intersect";
 
 /** Combines two masks of one size, run by run. */

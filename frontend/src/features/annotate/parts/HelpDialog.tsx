@@ -29,6 +29,10 @@ export function HelpDialog({ opened, onClose }: { opened: boolean; onClose: () =
             <Line key={keys} keys={[keys]} label={label} />
           ))}
         </Stack>
+        <Text size="sm" c="var(--ink-soft)">
+          What a click finds is shown without small islands and holes. A click keeps its island, a right click its hole;
+          brush strokes stay as painted.
+        </Text>
         <Divider />
         <SimpleGrid cols={{ base: 1, sm: 2 }} spacing="xl" verticalSpacing="md">
           {GROUPS.map((group) => (
