@@ -4,7 +4,9 @@ Cost model (SAM 2, section 5.1; EVA-VOS): 1 s to find an object, 1.5 s a click, 
 0.1 s for every pixel of boundary that is wrong. A mask is accepted at IoU >= 0.85 with the truth. Where ten clicks do
 not get there, or two in a row bring nothing, the brush finishes it: the mask is the truth then, and costs what is left.
 Clicks miss their pixel by a normal deviation, but not their object. Objects are taken in order of prominence (area)
-until the image's time budget is spent.
+until the image's time budget is spent. Before a click the person zooms in until the object is a quarter of what is on
+screen, and the model is asked about the detail that holds that, as in the page; where that is another detail than the
+last one, zooming costs a second.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
 
 import cv2
 import numpy as np
@@ -22,21 +25,26 @@ from numpy.typing import NDArray
 from backend.simulate.client import Json, Platform, PlatformError
 from backend.simulate.decoder import Decoded, Decoder, Image, Prompts
 from backend.simulate.truth import Truth
+from engine.geometry import WHOLE, Detail
 from engine.masks import metrics, rle
 from engine.masks.clicks import next_click
 
 Mask = NDArray[np.bool_]
 BOUNDARY_TOLERANCE_PX = 1.5
+ON_SCREEN = 4  # sides of an object that fill the screen
+LEAST_ON_SCREEN_PX = 64
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
     """How a simulated annotator works; seconds are simulated, not waited for.
 
-    `min_progress` is the least IoU that two clicks must bring together, else the brush is taken.
+    `min_progress` is the least IoU that two clicks must bring together, else the brush is taken. Who does not look
+    closer has the model see the whole image always.
     """
 
     find_s: float = 1.0
+    zoom_s: float = 1.0
     click_s: float = 1.5
     accept_iou: float = 0.85
     max_clicks: int = 10
@@ -46,6 +54,7 @@ class Person:
     brush_px_s: float = 0.1
     keep_iou: float = 0.75
     image_budget_s: float = 120.0
+    looks_closer: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +104,9 @@ class Annotator:
 
     def practise(self, image: Json, model: Json, most: int) -> Tally:
         """Draw the `most` largest objects of an image with a given model, however long it takes; nothing is saved."""
-        prepared = self._decoder_for(model).open(self._embedding(image["id"], model))
+        look = self._looks_at(image, model)
         objects = self._truth.masks(image["file_name"])[:most]
-        done = [self._segment(prepared, target) for target in objects]
+        done = [self._segment(look, target) for target in objects]
         return Tally(
             image_id=image["id"],
             stage=1,
@@ -112,7 +121,7 @@ class Annotator:
 
     def _annotate(self, task: Json) -> Tally:
         person, image = self._person, task["image"]
-        prepared = self._decoder_for(task["model"]).open(self._embedding(image["id"], task["model"]))
+        look = self._looks_at(image, task["model"])
         objects = self._truth.masks(image["file_name"])
         proposals = [mask for mask in task["masks"] if mask["status"] == "proposed"]
         kept, seconds = self._judge(proposals, objects)
@@ -122,7 +131,7 @@ class Annotator:
                 continue
             if seconds + person.find_s + person.click_s > person.image_budget_s:
                 break
-            done = self._segment(prepared, target)
+            done = self._segment(look, target)
             seconds, clicks, brushed = seconds + done.seconds_s, clicks + done.clicks, brushed + done.brushed
             self._save(task, done)
             ious.append(metrics.iou(target, done.mask))
@@ -151,9 +160,10 @@ class Annotator:
             seconds += self._person.click_s
         return kept, seconds
 
-    def _segment(self, image: Image, target: Mask) -> _Done:
+    def _segment(self, look: Look, target: Mask) -> _Done:
         """Click until the mask is good enough, or the brush is the shorter way."""
         person = self._person
+        image, moved = look.at(target)
         prompts = Prompts()
         current = np.zeros_like(target)
         decoded: Decoded | None = None
@@ -169,7 +179,7 @@ class Annotator:
             if reached[-1] >= person.accept_iou or stuck:
                 break
         assert decoded is not None
-        seconds = person.find_s + len(prompts.points) * person.click_s
+        seconds = person.find_s + moved * person.zoom_s + len(prompts.points) * person.click_s
         brushed = reached[-1] < person.accept_iou
         if brushed:
             seconds += person.brush_start_s + person.brush_px_s * wrong_boundary(current, target)
@@ -213,16 +223,56 @@ class Annotator:
             self._decoder = Decoder(model["id"], *graphs)
         return self._decoder
 
-    def _embedding(self, image_id: str, model: Any) -> bytes:
-        """The image's embedding, waiting while it is being computed."""
+    def _looks_at(self, image: Json, model: Json | None) -> Look:
+        decoder, size = self._decoder_for(model), (image["height"], image["width"])
+
+        def prepare(detail: Detail) -> Image:
+            return decoder.open(self._embedding(image["id"], decoder.encoder_sha256, detail), size)
+
+        return Look(prepare, size, closer=self._person.looks_closer)
+
+    def _embedding(self, image_id: str, encoder_sha256: str, detail: Detail) -> bytes:
+        """The embedding of an image or of a detail, waiting while it is being computed."""
         for _ in range(1200):
             try:
-                return self._platform.get_bytes(f"/api/images/{image_id}/embedding", encoder=model["encoder_sha256"])
+                address = f"/api/images/{image_id}/embedding"
+                return self._platform.get_bytes(address, encoder=encoder_sha256, detail=detail.key)
             except PlatformError as error:
                 if error.code != "not_ready":
                     raise
             time.sleep(0.25)
         raise PlatformError(f"The embedding of image {image_id} never came. Is an embed worker running?")
+
+
+class Look:
+    """What of one image a person has on screen, and the model's view of it: the smallest detail that holds it."""
+
+    def __init__(self, prepare: Callable[[Detail], Image], size: tuple[int, int], *, closer: bool) -> None:
+        self._prepare = cache(prepare)
+        self._size = size
+        self._closer = closer
+        self._last = WHOLE
+
+    def at(self, target: Mask) -> tuple[Image, bool]:
+        """The view of an object, and whether the person had to move to get it."""
+        detail = Detail.smallest(self._size, on_screen(target)) if self._closer else WHOLE
+        moved, self._last = detail != self._last, detail
+        return self._prepare(detail), moved
+
+
+def on_screen(target: Mask) -> tuple[int, int, int, int]:
+    """What somebody shows on screen to click on an object, xyxy: it and some of what lies around it."""
+    extents = []
+    for marked in (target.any(axis=0), target.any(axis=1)):
+        first, last = np.flatnonzero(marked)[[0, -1]]
+        extents.append((int(first), int(last) + 1))
+    side = max(LEAST_ON_SCREEN_PX, ON_SCREEN * max(end - start for start, end in extents))
+    shown = []
+    for (start, end), length in zip(extents, target.shape[::-1], strict=True):
+        left = min(max(0, (start + end - side) // 2), max(0, length - side))
+        shown.append((left, min(length, left + side)))
+    (x0, x1), (y0, y1) = shown
+    return x0, y0, x1, y1
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ def simulate(
     stage1_share: Annotated[float, typer.Option(min=0.05, max=0.9, help="Of the images, for stage 1.")] = 0.4,
     stage2_share: Annotated[float, typer.Option(min=0.05, max=0.9, help="Of the images, for stage 2.")] = 0.3,
     click_noise: Annotated[float, typer.Option(min=0.0, help="Deviation of a click in pixels of the image.")] = 1.0,
+    closer: Annotated[
+        bool, typer.Option("--closer/--whole", help="Zoom in on small objects, or always click in the whole image.")
+    ] = True,
     mode: Annotated[str, typer.Option(help="What rounds train: auto, decoder or full.")] = "auto",
     annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
     budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
@@ -59,7 +62,7 @@ def simulate(
         num_annotators=annotators,
         mode=mode,
     )
-    person = Person(image_budget_s=budget_s, click_noise_px=click_noise)
+    person = Person(image_budget_s=budget_s, click_noise_px=click_noise, looks_closer=closer)
     try:
         if stage1_share + stage2_share >= 1:
             raise PlatformError("--stage1-share and --stage2-share must leave images that nobody touches, for stage 3.")
@@ -92,7 +95,11 @@ def _command(context: typer.Context) -> str:
     words = ["maskloom", "simulate", Path(context.params["data"]).name]
     for option in context.command.params:
         value = context.params[option.name or ""]
-        if option.name not in UNTOLD and value != option.default:
+        if option.name in UNTOLD or value == option.default:
+            continue
+        if isinstance(value, bool):
+            words.append((option.opts if value else option.secondary_opts)[0])
+        else:
             words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
     return " ".join(words)
 

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from engine.errors import FormatError
-from engine.geometry import MASK_LOGIT_THRESH, Frame, upsample_low_res
+from engine.geometry import MASK_LOGIT_THRESH, Detail, Frame, upsample_low_res
 from engine.masks.components import without_specks
 from engine.predict import embedding as embedding_file
 
@@ -54,14 +54,22 @@ class Decoder:
         self.image_size = int(properties["image_size"])
         self._side = 4 * int(properties["grid"])
 
-    def open(self, embedding: bytes) -> Image:
-        """Prepare one image; raises FormatError when the embedding is another encoder's."""
+    def open(self, embedding: bytes, size: tuple[int, int]) -> Image:
+        """Prepare an image of `size` (h, w), or the detail of it that was embedded.
+
+        Raises FormatError when the embedding is another encoder's or of another image.
+        """
         values, meta = embedding_file.decode(embedding)
         if meta.encoder_sha256 != self.encoder_sha256:
             raise FormatError("This embedding was made by another encoder than this decoder's; ask for a new one.")
+        left, top, right, bottom = box = Detail.parse(meta.detail).box(size)
+        if meta.original_size != (bottom - top, right - left):
+            raise FormatError(
+                f"This embedding is of {meta.original_size} pixels, not of {(bottom - top, right - left)}."
+            )
         names = [output.name for output in self._prepare.get_outputs()]
         outputs = self._prepare.run(names, {"embedding": values[None].astype(np.float32)})
-        return Image(self, dict(zip(names, outputs, strict=True)), meta.original_size)
+        return Image(self, dict(zip(names, outputs, strict=True)), size, box)
 
     def run(self, feeds: dict[str, Floats]) -> tuple[Floats, Floats]:
         low_res, iou = self._decode.run(["low_res_logits", "iou_predictions"], feeds)
@@ -73,17 +81,23 @@ class Decoder:
 
 
 class Image:
-    """One prepared image, ready to be clicked on."""
+    """One prepared image of `size` (h, w), or what of it lies in `box` (xyxy), ready to be clicked on."""
 
-    def __init__(self, decoder: Decoder, prepared: dict[str, Floats], size: tuple[int, int]) -> None:
+    def __init__(
+        self, decoder: Decoder, prepared: dict[str, Floats], size: tuple[int, int], box: tuple[int, int, int, int]
+    ) -> None:
         self._decoder = decoder
         self._prepared = prepared
-        self._frame = Frame(size, decoder.image_size)
+        self._size = size
+        self._box = box
+        self._frame = Frame((box[3] - box[1], box[2] - box[0]), decoder.image_size)
 
     def predict(self, prompts: Prompts) -> Decoded:
         """The page's rule: one click alone shows the best of three candidates, anything more the single mask."""
         side = self._decoder.low_res_side
-        points = self._frame.points_to_model(prompts.points)
+        left, top, right, bottom = self._box
+        inside = [(x - left, y - top) for x, y in prompts.points]
+        points = self._frame.points_to_model(inside)
         padded = np.concatenate([points, np.zeros((1, 2), np.float32)])[None]
         labels = np.array([[*prompts.labels, -1]], dtype=np.float32)
         previous = prompts.previous
@@ -99,5 +113,6 @@ class Image:
         ambiguous = len(prompts.points) == 1 and previous is None
         best = 1 + int(np.argmax(iou[1:])) if ambiguous else 0
         drawn = upsample_low_res(low_res[best], self._frame) > MASK_LOGIT_THRESH
-        mask = without_specks(drawn, prompts.points, prompts.labels)
+        mask = np.zeros(self._size, dtype=bool)
+        mask[top:bottom, left:right] = without_specks(drawn, inside, prompts.labels)
         return Decoded(mask=mask, low_res=low_res[best], predicted_iou=float(iou[best]), candidate=best)

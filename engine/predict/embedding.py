@@ -2,7 +2,8 @@
 
 Tensors: `embedding` int8 [C, G, G] with `scale` float32 [C], where value = q * scale channel by channel; or `embedding`
 float16 [C, G, G] alone. Header metadata, all strings: `format` ("maskloom-embedding-1"), `encoder_sha256`,
-`image_sha256`, `image_size` (S), `height`, `width` (the image's own pixels).
+`image_sha256`, `detail` (its key where it is a part of the image, `engine.geometry.Detail`; that of the whole if left
+out), `image_size` (S), `height`, `width` (pixels of the image, or of its part).
 
 Numpy only: knows no torch and no model.
 """
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from engine.errors import FormatError
+from engine.geometry import WHOLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,13 +37,15 @@ EmbeddingDtype = Literal["int8", "float16"]
 class EmbeddingMeta:
     """Which image and which encoder an embedding belongs to.
 
-    original_size is the image's (h, w) in pixels, image_size the encoder's S.
+    original_size is the (h, w) in pixels of the image, or of the part of it that `detail` names; image_size the
+    encoder's S.
     """
 
     encoder_sha256: str
     image_sha256: str
     image_size: int
     original_size: tuple[int, int]
+    detail: str = WHOLE.key
 
 
 def encode(embedding: NDArray[np.floating], meta: EmbeddingMeta, dtype: EmbeddingDtype = "int8") -> bytes:
@@ -74,6 +78,7 @@ def encode(embedding: NDArray[np.floating], meta: EmbeddingMeta, dtype: Embeddin
         "format": FORMAT,
         "encoder_sha256": meta.encoder_sha256,
         "image_sha256": meta.image_sha256,
+        "detail": meta.detail,
         "image_size": str(meta.image_size),
         "height": str(height),
         "width": str(width),
@@ -104,6 +109,7 @@ def decode(content: bytes) -> tuple[NDArray[np.float32], EmbeddingMeta]:
             image_sha256=header["image_sha256"],
             image_size=int(header["image_size"]),
             original_size=(int(header["height"]), int(header["width"])),
+            detail=header.get("detail", WHOLE.key),
         )
     except (KeyError, ValueError) as error:
         raise FormatError(f"The embedding file breaks its format ({error}); embed the image again.") from error

@@ -49,6 +49,12 @@ export function checkPair(model: ModelRef, image: ImageRef, embedding: Embedding
         "Ask an admin to embed the image again.",
     );
   }
+  if ((meta.detail ?? image.detail) !== image.detail) {
+    throw new DecoderError(
+      "mismatch",
+      `The embedding of ${image.name} is of its part ${meta.detail}, not of ${image.detail}. Reload the page.`,
+    );
+  }
   if (Number(meta.height) !== image.size.h || Number(meta.width) !== image.size.w) {
     throw new DecoderError(
       "mismatch",

@@ -22,7 +22,9 @@ export type ModelRef = {
 export type ImageRef = {
   readonly id: string;
   readonly name: string;
+  /** Of the image, or of the part of it that `detail` names (geometry/details.ts). */
   readonly size: Size;
+  readonly detail: string;
   readonly embeddingUrl: string;
 };
 

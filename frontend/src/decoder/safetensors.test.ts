@@ -56,7 +56,7 @@ test("damaged and foreign files are refused with a sentence", () => {
 test("an embedding of another encoder, shape or image is refused", () => {
   const embedding = parseEmbedding(int8());
   const model = { name: "m1", encoderSha256: "e1", embedDim: 2, grid: 2 } as ModelRef;
-  const image = { name: "cat.jpg", size: { h: 3, w: 4 } } as ImageRef;
+  const image = { name: "cat.jpg", size: { h: 3, w: 4 }, detail: "0-0-0" } as ImageRef;
   const square = { ...embedding, shape: [2, 2, 2] as const };
   expect(() => checkPair(model, image, square)).not.toThrow();
   expect(() => checkPair({ ...model, encoderSha256: "e2" }, image, square)).toThrow(/would give wrong masks/);
@@ -64,4 +64,7 @@ test("an embedding of another encoder, shape or image is refused", () => {
   expect(() => checkPair(model, { ...image, size: { h: 4, w: 3 } }, square)).toThrow(
     /4 x 3 pixels, this one has 3 x 4/,
   );
+  const part = { ...square, meta: { ...square.meta, detail: "1-0-2" } };
+  expect(() => checkPair(model, image, part)).toThrow(/its part 1-0-2, not of 0-0-0/);
+  expect(() => checkPair(model, { ...image, detail: "1-0-2" }, part)).not.toThrow();
 });

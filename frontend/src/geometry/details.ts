@@ -19,7 +19,10 @@ export type Detail = {
   readonly box: ImageBox;
 };
 
-export const wholeOf = (image: Size): Detail => ({ level: 0, key: "0-0-0", box: [0, 0, image.w, image.h] });
+/** The key of the image itself. */
+export const WHOLE = "0-0-0";
+
+export const wholeOf = (image: Size): Detail => ({ level: 0, key: WHOLE, box: [0, 0, image.w, image.h] });
 
 /** The smallest detail that holds a box (exclusive on the right and below). */
 export function smallestDetail(image: Size, [x0, y0, x1, y1]: ImageBox): Detail {

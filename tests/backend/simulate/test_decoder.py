@@ -22,7 +22,7 @@ def image(tiny_files: ModelFiles) -> Image:
         image_size=tiny_files.image_size,
         original_size=SIZE,
     )
-    return decoder.open(embedding_file.encode(values, meta))
+    return decoder.open(embedding_file.encode(values, meta), SIZE)
 
 
 def test_specks_are_not_shown_but_the_logits_keep_them(image: Image, tiny_files: ModelFiles) -> None:

@@ -60,6 +60,7 @@ def test_header_is_all_strings(embedding):
         "format": "maskloom-embedding-1",
         "encoder_sha256": "e" * 64,
         "image_sha256": "1" * 64,
+        "detail": "0-0-0",
         "image_size": "64",
         "height": "30",
         "width": "40",
@@ -107,3 +108,15 @@ def test_broken_contents(embedding, tensors, changes, message):
     header = json.loads(content[8 : 8 + length])["__metadata__"]
     with pytest.raises(FormatError, match=message):
         decode(save({**load(content), **tensors}, metadata={**header, **changes}))
+
+
+def test_a_detail_is_told_and_files_without_one_are_of_the_whole_image(embedding):
+    part = replace(META, detail="1-0-2")
+    assert decode(encode(embedding, part))[1] == part
+    content = encode(embedding, META)
+    before = b'"detail":"0-0-0",'
+    assert before in content
+    length = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + length].replace(before, b"").rstrip(b" ")
+    older = len(header).to_bytes(8, "little") + header + content[8 + length :]
+    assert decode(older)[1] == META

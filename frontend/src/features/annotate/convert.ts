@@ -2,7 +2,7 @@
 import type { Image, Mask, MaskPut, Model } from "../../api/types";
 import type { ImageRef, ModelRef } from "../../decoder/protocol";
 import type { DocMask } from "../../editor/document";
-import type { Detail } from "../../geometry/details";
+import { type Detail, WHOLE } from "../../geometry/details";
 import type { Prompt } from "../../geometry/prompts";
 import { decodeRle, encodeRle } from "../../geometry/rle";
 import { embeddingUrl } from "./http";
@@ -79,6 +79,7 @@ export const imageRefOf = (image: Image, model: Model): ImageRef => ({
   id: image.id,
   name: image.file_name,
   size: { h: image.height, w: image.width },
+  detail: WHOLE,
   embeddingUrl: embeddingUrl(image.id, model),
 });
 
@@ -89,6 +90,7 @@ export function detailRefOf(image: ImageRef, { level, key, box: [x0, y0, x1, y1]
     id: `${image.id} ${key}`,
     name: image.name,
     size: { h: y1 - y0, w: x1 - x0 },
+    detail: key,
     embeddingUrl: `${image.embeddingUrl}&detail=${key}`,
   };
 }
