@@ -27,10 +27,11 @@ from backend.core.jobs import JobCancelled, JobContext, JobInterrupted, JobLost,
 from backend.core.software import software_version
 from backend.core.storage import Storage
 from backend.datasets.files import image_key
-from backend.registry import claims, embeddings, service
+from backend.registry import claims, embeddings, retention, service
 from backend.registry.claims import Claim
 from backend.registry.embeddings import EMBED_KIND
 from backend.registry.models import ModelVersion
+from backend.registry.retention import OUTDATED_KIND
 from backend.registry.service import FORGET_KIND, REGISTER_KIND, ModelFiles
 from engine.errors import EngineError
 
@@ -48,6 +49,8 @@ BATCH_PIXELS = 4 * 768 * 768
 HELP_FROM = 32
 # This many images in a row on which the encoder itself fails: it is not the images.
 MAX_SURPRISES = 3
+# Few enough that who waits for the encoder's lock does not notice, in an object store too.
+REMOVED_AT_ONCE = 50
 # Half of float16's size, at one scale per channel.
 EMBEDDING_DTYPE: Literal["int8", "float16"] = "int8"
 
@@ -395,6 +398,32 @@ def remove_embeddings(ctx: JobContext) -> dict[str, Any]:
             removed += embeddings.forget(session, ctx.storage, sha256s[start : start + 100])
         ctx.check()
     return {"removed": removed}
+
+
+@handler(OUTDATED_KIND, queue="io")
+def remove_outdated(ctx: JobContext) -> dict[str, Any]:
+    """Removes the embeddings that nothing uses any more, a batch at a time."""
+    with ctx.transaction() as session:
+        found = retention.outdated(session)
+    removed, total = 0, sum(found.values())
+    for encoder in found:
+        while True:
+            with ctx.transaction() as session:
+                withdrawn = retention.withdraw(session, encoder, REMOVED_AT_ONCE)
+            with ctx.transaction() as session:
+                gone = retention.remove(session, ctx.storage, encoder, REMOVED_AT_ONCE)
+            if not withdrawn and not gone:
+                break
+            removed += gone
+            ctx.progress(removed, max(removed, total), f"{removed} removed")
+            ctx.check()
+    return {"removed": removed}
+
+
+@periodic("registry.retention", every_s=3600.0)
+def keep_to_retention(session: Session) -> None:
+    """What an activation left because it was still in use then."""
+    retention.remove_later(session)
 
 
 def read_rgb(storage: Storage, image_sha256: str) -> "NDArray[np.uint8]":

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.accounts import service as users
@@ -21,6 +21,7 @@ from backend.core.jobs import Work
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.registry import service as registry
+from backend.registry.models import ModelVersion
 from backend.review import service as review
 from backend.rounds.gate import GateResult
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState, Trigger
@@ -64,6 +65,12 @@ def list_rounds(session: Session, dataset_id: uuid.UUID) -> Sequence[Round]:
 def open_round(session: Session, dataset_id: uuid.UUID) -> Round | None:
     """The dataset's round that is not finished, if there is one."""
     return session.scalar(select(Round).where(Round.dataset_id == dataset_id, Round.state.in_(OPEN_STATES)))
+
+
+def models_in_use() -> Select[uuid.UUID, uuid.UUID]:
+    """(dataset id, model id) of the models that unfinished rounds read: the parent, and the child once it is made."""
+    model = or_(ModelVersion.id == Round.parent_model_id, ModelVersion.round_id == Round.id)
+    return select(Round.dataset_id, ModelVersion.id).join(ModelVersion, model).where(WORK.is_going_on())
 
 
 def model_id_of(round_id: uuid.UUID) -> uuid.UUID:
