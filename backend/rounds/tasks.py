@@ -104,12 +104,27 @@ class _RoundRun:
         self.detector: dict[str, float] | None = None
 
     def choose_mode(self) -> None:
-        """Once, where nobody chose: whoever runs the round knows on what."""
-        if self.row.mode == RoundMode.auto:
-            model = loaded_model(self.ctx.storage, self.parent)
-            mode = mode_for(model.config.encoder.kind, model.device.type)
-            with self.ctx.transaction() as session:
-                self.row = service.step(session, self.row.id, RoundState(self.row.state), mode=mode)
+        """Where nobody chose: whoever trains knows on what, so a worker that takes the round over chooses again."""
+        reasons = self.row.cause.get("mode_reasons", [])
+        if (self.row.mode != RoundMode.auto and not reasons) or self._is_trained():
+            return
+        model = loaded_model(self.ctx.storage, self.parent)
+        mode, reason = mode_for(model.config.encoder.kind, model.device.type)
+        if mode == self.row.mode:
+            return
+        cause = {**self.row.cause, "mode_reasons": [*reasons, reason]}
+        with self.ctx.transaction() as session:
+            # The two modes measure the parent by different ways, so an earlier figure does not compare.
+            self.row = service.step(
+                session, self.row.id, RoundState(self.row.state), mode=mode, cause=cause, before=None
+            )
+
+    def _is_trained(self) -> bool:
+        """Whether an earlier attempt made the child: its weights lie in the scratch folder, or are registered."""
+        if self.child_path.is_file():
+            return True
+        with self.ctx.transaction() as session:
+            return session.get(ModelVersion, service.model_id_of(self.row.id)) is not None
 
     # -- snapshot --
 
@@ -148,7 +163,7 @@ class _RoundRun:
 
     def train(self) -> None:
         """Leaves the child's weights, as they will be stored, in the scratch folder."""
-        if self.child_path.is_file():
+        if self._is_trained():
             return
         self._enter(RoundState.training)
         model = self._parent_model()
@@ -326,6 +341,7 @@ class _RoundRun:
             "dataset_id": str(self.row.dataset_id),
             "trigger": str(self.row.trigger),
             "mode": str(self.row.mode),
+            "mode_reasons": self.row.cause.get("mode_reasons", []),
             "parent_id": str(self.parent.id),
             "parent_weights_sha256": self.parent.weights_sha256,
             "snapshot_sha256": self.row.snapshot_sha256,

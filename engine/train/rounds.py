@@ -32,9 +32,10 @@ from engine.model.fingerprint import encoder_sha256
 from engine.predict import embedding as embedding_file
 from engine.train.augment import AugmentSettings
 from engine.train.batches import Batch, BatchSize, ImageBatches, ImageTargets, MixedSource, stack_targets
+from engine.train.checkpoint import drop_unusable
 from engine.train.detector import DetectorExample, DetectorTraining, train_detector
 from engine.train.interaction import InteractionSettings
-from engine.train.loop import Phase, TrainSettings, train
+from engine.train.loop import CHECKPOINT, Phase, TrainSettings, train
 from engine.train.recipe import small_side
 from engine.train.rendering import bare_cells, low_res_target
 from engine.train.scenes import SceneDataset
@@ -155,7 +156,8 @@ def train_decoder_round(
 ) -> Sam:
     """A copy of `model` whose prompt encoder and decoder were trained on cached embeddings; same encoder.
 
-    Continues from `out_dir` if an earlier call with the same arguments was interrupted. `progress` gets what `train`
+    Continues from `out_dir`, the round's own, if an earlier call with the same arguments was interrupted; what a call
+    with others left there (an older version's, say) is deleted. `progress` gets what `train`
     and then what `train_detector` tell. If `should_stop` ended the round early, the model as it is then is returned.
     Raises `TrainingError` if there is no usable mask, or an embedding was made by another encoder.
     """
@@ -205,6 +207,7 @@ def _round(
     student = copy.deepcopy(model)
     detector, student.detector = student.detector, None  # the loop knows nothing of it
     run, how = settings
+    drop_unusable(out_dir / CHECKPOINT, run)
     result = train(run, student, batches, out_dir, progress, should_stop)
     student.freeze_batchnorm(False)
     _mix_in(student, model, pace_of(run.mode, model.config).old_share)
