@@ -18,6 +18,7 @@ from backend.core import events, jobs
 from backend.core.db import utcnow
 from backend.core.errors import Conflict, Invalid
 from backend.core.jobs import Work
+from backend.core.software import software_version
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.registry import service as registry
@@ -231,6 +232,26 @@ def step(session: Session, round_id: uuid.UUID, state: RoundState, **values: Any
             setattr(row, name, value)
         WORK.announce(session, row)
     return row
+
+
+def lineage_of(row: Round, parent: ModelVersion) -> dict[str, Any]:
+    """Where a round's child comes from: with the recipe, enough to make it again."""
+    return {
+        "source": "round",
+        "round_id": str(row.id),
+        "round_number": row.number,
+        "dataset_id": str(row.dataset_id),
+        "trigger": str(row.trigger),
+        "mode": str(row.mode),
+        "mode_reasons": row.cause.get("mode_reasons", []),
+        "parent_id": str(parent.id),
+        "parent_weights_sha256": parent.weights_sha256,
+        "snapshot_sha256": row.snapshot_sha256,
+        "snapshot_masks": row.snapshot_masks,
+        "snapshot_images": row.snapshot_images,
+        "settings": row.settings,
+        "software": software_version(),
+    }
 
 
 def conclude(session: Session, round_id: uuid.UUID, gate: GateResult, model_id: uuid.UUID) -> Round:
