@@ -61,6 +61,24 @@ def test_a_round_goes_on_after_a_kill_and_takes_files(
     assert decoder_sha256(resumed) == decoder_sha256(whole)
 
 
+@pytest.mark.parametrize("left", ["damaged", "of other settings"])
+def test_a_checkpoint_that_is_of_no_use_is_not_gone_on_from(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path, left: str
+) -> None:
+    samples = round_samples(tiny_conv_model, scenes)
+    whole = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "whole")
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    if left == "damaged":
+        (folder / "last.pt").write_bytes(b"broken")
+    else:
+        train_decoder_round(tiny_conv_model, samples, replace(QUICK, ema_decay=0.5), folder)
+    done: list[int] = []
+    anew = train_decoder_round(tiny_conv_model, samples, QUICK, folder, lambda d, _t, _f: done.append(d))
+    assert done == [1, 2, 3, 4]
+    assert decoder_sha256(anew) == decoder_sha256(whole)
+
+
 def same_detector(first: Sam, second: Sam) -> bool:
     assert first.detector is not None
     assert second.detector is not None
