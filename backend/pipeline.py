@@ -15,7 +15,7 @@ from backend.core.events import Event
 from backend.datasets import service as datasets
 from backend.exports import service as exports
 from backend.generation import service as generation
-from backend.registry import embeddings
+from backend.registry import embeddings, retention
 from backend.registry import service as registry
 from backend.review import service as review
 from backend.rounds import service as rounds
@@ -26,6 +26,7 @@ JOBS: dict[str, Queue] = {
     "registry.register": "io",
     "registry.embed": "embed",
     "registry.remove_embeddings": "io",
+    "registry.remove_outdated": "io",
     "generation.propose": "generate",
     "generation.run": "generate",
     "rounds.run": "train",
@@ -55,11 +56,17 @@ def remove_embeddings(session: Session, event: Event) -> None:
     registry.drop_embeddings_later(session, event.data["sha256s"])
 
 
+def remove_outdated(session: Session, event: Event) -> None:
+    """Embeddings of encoders that the activation left without a use."""
+    retention.remove_later(session)
+
+
 # What runs on the clock, and how often (seconds).
 CLOCK: dict[str, float] = {
     "annotation.return_expired": 30,
     "datasets.sweep_uploads": 3600,
     "registry.default": 10,
+    "registry.retention": 3600,
     "rounds.schedule": 60,
     "exports.sweep": 3600,
 }
@@ -69,7 +76,7 @@ PIPELINE: dict[str, tuple[events.Subscriber, ...]] = {
     "images.imported": (embed_missing,),
     "masks.imported": (take_imported_masks,),
     "images.deleted": (remove_embeddings,),
-    "model.activated": (embed_missing, generation.propose_in_stage_two),
+    "model.activated": (embed_missing, generation.propose_in_stage_two, remove_outdated),
     "dataset.embedded": (generation.propose_in_stage_two,),
     "stage.changed": (generation.propose_in_stage_two, generation.generate_in_stage_three),
     "job.finished": (rounds.WORK.on_job_finished, generation.WORK.on_job_finished, exports.WORK.on_job_finished),
@@ -86,6 +93,9 @@ def install() -> None:
     datasets.provide_count("to_review", review.count_pending)
     datasets.provide_embedded(embeddings.embedded_images)
     datasets.provide_filter("broken", embeddings.is_broken)
+    # What the registry keeps for later features.
+    retention.provide_uses("generations", generation.models_in_use())
+    retention.provide_uses("rounds", rounds.models_in_use())
     for name, subscribers in PIPELINE.items():
         for subscriber in subscribers:
             events.subscribe(name, subscriber)

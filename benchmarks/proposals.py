@@ -24,7 +24,8 @@ from engine.generate.settings import GeneratorSettings
 from engine.masks import metrics
 from engine.model.device import pick_device
 from engine.train.data import CocoDataset, Sample
-from engine.train.rounds import RoundSettings, embedded, train_decoder_round
+from engine.train.embedding_batches import embedded
+from engine.train.rounds import RoundSettings, train_decoder_round
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

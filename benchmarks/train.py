@@ -23,7 +23,8 @@ from engine.model.fingerprint import encoder_sha256
 from engine.model.sam import build_model
 from engine.predict import embedding as embedding_file
 from engine.predict.embedding import EmbeddingMeta
-from engine.train.rounds import RoundSample, RoundSettings, train_decoder_round, train_full_round
+from engine.train.embedding_batches import RoundSample
+from engine.train.rounds import RoundSettings, train_decoder_round, train_full_round
 from engine.train.scenes import SceneDataset
 
 if TYPE_CHECKING:

@@ -46,6 +46,8 @@ class Dataset(TimestampMixin, Base):
     policy: Mapped[dict[str, Any]] = mapped_column(default=lambda: dict(DEFAULT_POLICY))
     # A model version's id. The table belongs to a later feature, which also keeps this one valid.
     active_model_id: Mapped[uuid.UUID | None]
+    # The one that was active before, for going back.
+    previous_model_id: Mapped[uuid.UUID | None]
     created_by: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
 

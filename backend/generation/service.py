@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -56,6 +56,14 @@ def list_generations(session: Session, dataset_id: uuid.UUID) -> Sequence[Genera
     datasets.get_dataset(session, dataset_id)
     query = select(Generation).where(Generation.dataset_id == dataset_id)
     return session.scalars(query.order_by(Generation.created_at.desc(), Generation.id.desc())).all()
+
+
+def models_in_use() -> Select[uuid.UUID, uuid.UUID]:
+    """(dataset id, model id) of the models that unfinished runs generate with.
+
+    Proposals are always those of the active model, and end when another one is activated.
+    """
+    return select(Generation.dataset_id, Generation.model_id).where(WORK.is_going_on())
 
 
 def totals(session: Session, generation_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Totals]:

@@ -16,6 +16,7 @@ from backend.annotation import intake, leases
 from backend.annotation.models import TaskState
 from backend.core.errors import DomainError, NotFound
 from backend.core.jobs import JobContext, handler
+from backend.datasets.files import read_rgb
 from backend.datasets.models import Image
 from backend.generation import service
 from backend.generation.models import GenerationState
@@ -23,7 +24,7 @@ from backend.generation.overlap import free_of
 from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
-from backend.registry.tasks import loaded_model, read_rgb
+from backend.registry.tasks import loaded_model
 from engine.errors import EngineError
 from engine.generate.candidate import MaskRecord
 from engine.generate.generator import MaskGenerator, automatic_settings

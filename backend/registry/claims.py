@@ -18,7 +18,7 @@ from backend.core import events
 from backend.core.db import utcnow, uuid7
 from backend.core.storage import Storage
 from backend.datasets.models import Image
-from backend.registry.embeddings import belongs, storage_key
+from backend.registry.embeddings import belongs, lock, storage_key
 from backend.registry.models import Embedding, EmbeddingState
 
 # Far longer than any batch takes: a killed job takes its own claims over at once, only a lost one leaves them to time.
@@ -53,7 +53,7 @@ def claim(
     worker down must not take the others' images along.
     """
     # Claims under one encoder are made one after the other, which takes a millisecond and rules out deadlocks.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"embed:{encoder_sha256}", 0))))
+    lock(session, encoder_sha256)
     attempts = func.coalesce(Embedding.attempts, 0)
     query = (
         select(Image.id, Image.sha256, Image.file_name, attempts)

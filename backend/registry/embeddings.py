@@ -43,8 +43,17 @@ def storage_key(encoder_sha256: str, image_sha256: str) -> str:
     return f"embeddings/{encoder_sha256[:12]}/{image_sha256[:2]}/{image_sha256}.safetensors"
 
 
+def lock(session: Session, encoder_sha256: str) -> None:
+    """Until the end of the transaction, nobody else claims, asks for or removes embeddings under the encoder.
+
+    Taken after a dataset's lock and before those of embeddings.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"embed:{encoder_sha256}", 0))))
+
+
 def enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job | None:
     """Queues the embedding of a dataset under the model's encoder; None when every image is embedded or broken."""
+    lock(session, model.encoder_sha256)
     state = progress(session, dataset_id, model.encoder_sha256)
     return _enqueue(session, dataset_id, model) if state.done < state.total else None
 
@@ -83,6 +92,7 @@ def progress(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Pr
 def retry(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job:
     """Queues the embedding of a dataset, with another chance for images that could not be embedded."""
     datasets.get_dataset(session, dataset_id)
+    lock(session, model.encoder_sha256)
     shas = select(Image.sha256).where(Image.dataset_id == dataset_id)
     session.execute(
         update(Embedding)
@@ -130,6 +140,7 @@ def want(session: Session, image_id: uuid.UUID, model: ModelVersion) -> None:
     A page that still uses a model version that was replaced gets its image, but not the whole dataset with it.
     """
     image = datasets.get_image(session, image_id)
+    lock(session, model.encoder_sha256)
     session.execute(
         insert(Embedding)
         .values(

@@ -209,7 +209,9 @@ def forget_files(storage: Storage, model_id: uuid.UUID) -> None:
 
 def adopt_default(session: Session, model: ModelVersion) -> None:
     """Gives the packaged model to every dataset that has none."""
-    waiting = session.scalars(select(Dataset.id).where(Dataset.active_model_id.is_(None)).order_by(Dataset.id)).all()
+    # All locked before the first activation takes the encoder's lock: see `embeddings.lock`.
+    without = select(Dataset.id).where(Dataset.active_model_id.is_(None)).order_by(Dataset.id).with_for_update()
+    waiting = session.scalars(without).all()
     for dataset_id in waiting:
         activate(session, dataset_id, model.id)
 
@@ -224,7 +226,7 @@ def adopt_if_none(session: Session, dataset_id: uuid.UUID) -> None:
 def activate(session: Session, dataset_id: uuid.UUID, model_id: uuid.UUID) -> ModelVersion:
     """Makes `model_id` the dataset's model version.
 
-    Open pages learn of it; the pipeline embeds what its encoder lacks.
+    Open pages learn of it; the pipeline embeds what its encoder lacks, and removes what no model uses any more.
     """
     model = get_model(session, model_id)
     dataset = datasets.get_dataset(session, dataset_id)
@@ -232,7 +234,7 @@ def activate(session: Session, dataset_id: uuid.UUID, model_id: uuid.UUID) -> Mo
     if dataset.active_model_id == model.id:
         return model
     before = session.get(ModelVersion, dataset.active_model_id) if dataset.active_model_id else None
-    dataset.active_model_id = model.id
+    dataset.previous_model_id, dataset.active_model_id = dataset.active_model_id, model.id
     session.flush()
     events.emit(
         session,

@@ -1,53 +1,41 @@
 """The registry's jobs: checking and packaging models, embedding images. Here, and only here, the registry meets torch.
 
-`loaded_model`, `package_model` and `embed_images` serve the other features' jobs too.
+`loaded_model`, `package_model`, `embed_images` and `encode_images` serve the other features' jobs too.
 """
 
-import logging
 import math
 import shutil
 import threading
-import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from PIL import Image as Pictures
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from backend.core import events
-from backend.core.errors import DomainError, NotFound
-from backend.core.jobs import JobCancelled, JobContext, JobInterrupted, JobLost, handler, periodic
+from backend.core.errors import NotFound
+from backend.core.jobs import JobContext, JobInterrupted, JobLost, handler, periodic
 from backend.core.software import software_version
 from backend.core.storage import Storage
-from backend.datasets.files import image_key
-from backend.registry import claims, embeddings, service
-from backend.registry.claims import Claim
+from backend.registry import embeddings, retention, service
+from backend.registry.embed_run import EmbedRun
 from backend.registry.embeddings import EMBED_KIND
 from backend.registry.models import ModelVersion
+from backend.registry.retention import OUTDATED_KIND
 from backend.registry.service import FORGET_KIND, REGISTER_KIND, ModelFiles
-from engine.errors import EngineError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from engine.model.sam import Sam
 
-logger = logging.getLogger(__name__)
-
 CACHED_MODELS = 2
-# Pixels of encoder input per step: four images at 768, two at 1024, so that memory stays flat.
-BATCH_PIXELS = 4 * 768 * 768
-# From this many images waiting on, a second worker is called to help.
-HELP_FROM = 32
-# This many images in a row on which the encoder itself fails: it is not the images.
-MAX_SURPRISES = 3
+# Few enough that who waits for the encoder's lock does not notice, in an object store too.
+REMOVED_AT_ONCE = 50
 # Half of float16's size, at one scale per channel.
 EMBEDDING_DTYPE: Literal["int8", "float16"] = "int8"
 
@@ -231,158 +219,34 @@ def embed_images(
     """Embeds what the dataset lacks under the model's encoder, for at most `minutes`, sharing the work with every other
     job that does the same. The model need not be active. `tell` gets (done, total, sentence).
     """
-    # Who ends after some time must not leave others behind that do not.
-    run = _EmbedRun(ctx, dataset_id, model_id, wanted_only=wanted_only, may_be_helped=minutes == math.inf)
-    try:
-        run.loop(tell, time.monotonic() + 60 * minutes)
-    except JobLost:
-        raise
-    except (JobCancelled, JobInterrupted):
-        run.give_back(tried=False)
-        raise
-    except Exception:
-        run.give_back(tried=True)
-        raise
-    return {"embedded": run.embedded, "failed": run.failed}
+
+    def encode(model: ModelVersion, images: Sequence[tuple[str, "NDArray[np.uint8]"]]) -> list[bytes]:
+        return encode_images(loaded_model(ctx.storage, model), model, images)
+
+    run = EmbedRun(ctx, dataset_id, model_id, encode, wanted_only=wanted_only, minutes=minutes)
+    return run.run(tell)
 
 
-class _EmbedRun:
-    """One run of the embedding job: claim a few images, embed them together, store each by itself, again."""
+def encode_images(sam: "Sam", version: ModelVersion, images: Sequence[tuple[str, "NDArray[np.uint8]"]]) -> list[bytes]:
+    """The embedding files of images, each a (sha256, uint8 RGB (h, w, 3)), encoded together; `sam` has the version's
+    weights.
+    """
+    import torch
 
-    def __init__(
-        self, ctx: JobContext, dataset_id: uuid.UUID, model_id: uuid.UUID, *, wanted_only: bool, may_be_helped: bool
-    ) -> None:
-        self.ctx = ctx
-        self.dataset_id = dataset_id
-        self.wanted_only = wanted_only
-        self.embedded = 0
-        self.failed = 0
-        self.surprises = 0
-        with ctx.transaction() as session:
-            self.model = service.get_model(session, model_id)
-            self.encoder_sha256 = self.model.encoder_sha256
-            state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
-            if state.total - state.done > HELP_FROM and not self.wanted_only and may_be_helped:
-                # One more job waits for a free worker; a worker that finds nothing left ends at once.
-                embeddings.enqueue(session, self.dataset_id, self.model)
-        self.batch = max(1, BATCH_PIXELS // self.model.image_size**2)
+    from engine.predict.embedding import EmbeddingMeta, encode
 
-    def loop(self, tell: Callable[[int, int, str], None], end: float) -> None:
-        """Until nothing is left to claim, or the clock says `end`."""
-        while time.monotonic() < end and (taken := self._claim()):
-            images = self._read(taken)
-            if images:
-                self._embed(images)
-            with self.ctx.transaction() as session:
-                state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
-            tell(state.done, state.total, str(state))
-            self.ctx.check()
-        self._finish()
-
-    def give_back(self, *, tried: bool) -> None:
-        """Leaves what was claimed to other jobs. Best effort: what cannot be given back now runs out."""
-        try:
-            with self.ctx.transaction() as session:
-                claims.release(session, self.ctx.job_id, tried=tried)
-        except (JobLost, SQLAlchemyError) as error:
-            logger.warning("job %s keeps its claims until they run out: %s", self.ctx.job_id, error)
-
-    def _claim(self) -> list[Claim]:
-        with self.ctx.transaction() as session:
-            return claims.claim(
-                session,
-                self.ctx.job_id,
-                self.dataset_id,
-                self.encoder_sha256,
-                self.batch,
-                wanted_only=self.wanted_only,
-            )
-
-    def _read(self, taken: list[Claim]) -> "list[tuple[Claim, NDArray[np.uint8]]]":
-        images = []
-        for claim in taken:
-            try:
-                images.append((claim, read_rgb(self.ctx.storage, claim.image_sha256)))
-            except NotFound:
-                self._fail(claim, "its file is missing in the storage.")
-            except (OSError, SyntaxError, ValueError, EOFError, Pictures.DecompressionBombError) as error:
-                self._fail(claim, f"its file cannot be decoded ({error}).")
-        return images
-
-    def _embed(self, images: "list[tuple[Claim, NDArray[np.uint8]]]") -> None:
-        """Together; one by one if that fails, so that one image's trouble stays its own."""
-        try:
-            files = self._encode(images)
-        except Exception as error:
-            if len(images) > 1:
-                for image in images:
-                    self._embed([image])
-                return
-            self._surprise(images[0][0], error)
-            return
-        self.surprises = 0
-        for (claim, _), data in zip(images, files, strict=True):
-            self._store(claim, data)
-
-    def _encode(self, images: "list[tuple[Claim, NDArray[np.uint8]]]") -> list[bytes]:
-        """The embedding files of the images."""
-        import torch
-
-        from engine.predict.embedding import EmbeddingMeta, encode
-
-        sam = loaded_model(self.ctx.storage, self.model)
-        with torch.inference_mode():
-            embedded = sam.embed(sam.preprocess([rgb for _, rgb in images])).float().cpu().numpy()
-        files = []
-        for (claim, rgb), values in zip(images, embedded, strict=True):
-            meta = EmbeddingMeta(
-                encoder_sha256=self.encoder_sha256,
-                image_sha256=claim.image_sha256,
-                image_size=self.model.image_size,
-                original_size=(rgb.shape[0], rgb.shape[1]),
-            )
-            files.append(encode(values, meta, dtype=EMBEDDING_DTYPE))
-        return files
-
-    def _store(self, claim: Claim, data: bytes) -> None:
-        with self.ctx.transaction() as session:
-            stored = claims.store(
-                session, self.ctx.storage, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, data
-            )
-        self.embedded += stored
-
-    def _fail(self, claim: Claim, reason: str) -> None:
-        logger.warning("image %s (%s) cannot be embedded: %s", claim.image_id, claim.file_name, reason)
-        with self.ctx.transaction() as session:
-            claims.fail(session, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, reason)
-        self.failed += 1
-
-    def _surprise(self, claim: Claim, error: Exception) -> None:
-        """An image the encoder fails on is broken; several in a row mean that the encoder or the machine is."""
-        if isinstance(error, DomainError | EngineError):
-            self._fail(claim, str(error))
-            return
-        self.surprises += 1
-        if self.surprises >= MAX_SURPRISES:
-            raise error
-        logger.warning("embedding %s failed", claim.file_name, exc_info=error)
-        self._fail(claim, f"the encoder failed on it ({type(error).__name__}: {error}).")
-
-    def _finish(self) -> None:
-        """Whoever embeds the last image says so; a second attempt says it again, in case the first could not."""
-        with self.ctx.transaction() as session:
-            state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
-            if state.done < state.total or not (self.embedded or self.failed or self.ctx.attempt > 1):
-                return
-            events.emit(
-                session,
-                "dataset.embedded",
-                dataset_id=self.dataset_id,
-                encoder_sha256=self.encoder_sha256,
-                model_id=self.model.id,
-                ready=state.ready,
-                failed=state.failed,
-            )
+    with torch.inference_mode():
+        embedded = sam.embed(sam.preprocess([rgb for _, rgb in images])).float().cpu().numpy()
+    files = []
+    for (sha256, rgb), values in zip(images, embedded, strict=True):
+        meta = EmbeddingMeta(
+            encoder_sha256=version.encoder_sha256,
+            image_sha256=sha256,
+            image_size=version.image_size,
+            original_size=(rgb.shape[0], rgb.shape[1]),
+        )
+        files.append(encode(values, meta, dtype=EMBEDDING_DTYPE))
+    return files
 
 
 @handler(FORGET_KIND, queue="io")
@@ -397,7 +261,27 @@ def remove_embeddings(ctx: JobContext) -> dict[str, Any]:
     return {"removed": removed}
 
 
-def read_rgb(storage: Storage, image_sha256: str) -> "NDArray[np.uint8]":
-    """The stored image, upright, as uint8 RGB (h, w, 3)."""
-    with storage.open(image_key(image_sha256)) as file, Pictures.open(file) as picture:
-        return np.asarray(picture.convert("RGB"))
+@handler(OUTDATED_KIND, queue="io")
+def remove_outdated(ctx: JobContext) -> dict[str, Any]:
+    """Removes the embeddings that nothing uses any more, a batch at a time."""
+    with ctx.transaction() as session:
+        found = retention.outdated(session)
+    removed, total = 0, sum(found.values())
+    for encoder in found:
+        while True:
+            with ctx.transaction() as session:
+                withdrawn = retention.withdraw(session, encoder, REMOVED_AT_ONCE)
+            with ctx.transaction() as session:
+                gone = retention.remove(session, ctx.storage, encoder, REMOVED_AT_ONCE)
+            if not withdrawn and not gone:
+                break
+            removed += gone
+            ctx.progress(removed, max(removed, total), f"{removed} removed")
+            ctx.check()
+    return {"removed": removed}
+
+
+@periodic("registry.retention", every_s=3600.0)
+def keep_to_retention(session: Session) -> None:
+    """What an activation left because it was still in use then."""
+    retention.remove_later(session)

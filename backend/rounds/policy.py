@@ -159,13 +159,21 @@ def round_due(figures: Figures, policy: Policy) -> tuple[bool, str]:
     return True, f"{new} new masks since the last round (the policy asks for {needed})."
 
 
-def mode_for(encoder: str, device: str) -> RoundMode:
-    """What a round trains unless somebody says: the whole model, which teaches much more, where that takes minutes.
+def mode_for(encoder: str, device: str) -> tuple[RoundMode, str]:
+    """What a round trains unless somebody says, and the sentence that says why: the whole model, which teaches much
+    more, where that takes minutes.
 
     `encoder` is the kind of the model's ("conv" or "vit"), `device` torch's name of where the round's worker trains. A
     transformer's encoder is learned by an accelerator or not at all.
     """
-    return RoundMode.full if encoder == "conv" or device != "cpu" else RoundMode.decoder
+    if encoder == "conv":
+        return RoundMode.full, "The whole model is trained: with an encoder of convolutions that takes minutes."
+    if device != "cpu":
+        return RoundMode.full, f"The whole model is trained: the round's worker has an accelerator ({device})."
+    return RoundMode.decoder, (
+        "The decoder alone is trained: the round's worker has no accelerator, and without one a transformer's encoder "
+        "takes hours."
+    )
 
 
 def _masks_gate(figures: Figures, policy: Policy) -> Gate:

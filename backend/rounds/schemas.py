@@ -84,7 +84,7 @@ class RoundOut(BaseModel):
     after: dict[str, Any] | None = Field(description="the child's figures on the same masks")
     gate: dict[str, Any] | None = Field(description="passed, reason, gain, ci_low, ci_high, num_images, num_masks, ...")
     trigger: Trigger
-    cause: dict[str, Any] = Field(description="the figures the decision to start was taken on")
+    cause: dict[str, Any] = Field(description="the figures the decision to start was taken on, and `mode_reasons`")
     error: str | None
     created_at: datetime
     started_at: datetime | None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.accounts import service as users
@@ -18,9 +18,11 @@ from backend.core import events, jobs
 from backend.core.db import utcnow
 from backend.core.errors import Conflict, Invalid
 from backend.core.jobs import Work
+from backend.core.software import software_version
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset
 from backend.registry import service as registry
+from backend.registry.models import ModelVersion
 from backend.review import service as review
 from backend.rounds.gate import GateResult
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState, Trigger
@@ -64,6 +66,12 @@ def list_rounds(session: Session, dataset_id: uuid.UUID) -> Sequence[Round]:
 def open_round(session: Session, dataset_id: uuid.UUID) -> Round | None:
     """The dataset's round that is not finished, if there is one."""
     return session.scalar(select(Round).where(Round.dataset_id == dataset_id, Round.state.in_(OPEN_STATES)))
+
+
+def models_in_use() -> Select[uuid.UUID, uuid.UUID]:
+    """(dataset id, model id) of the models that unfinished rounds read: the parent, and the child once it is made."""
+    model = or_(ModelVersion.id == Round.parent_model_id, ModelVersion.round_id == Round.id)
+    return select(Round.dataset_id, ModelVersion.id).join(ModelVersion, model).where(WORK.is_going_on())
 
 
 def model_id_of(round_id: uuid.UUID) -> uuid.UUID:
@@ -224,6 +232,26 @@ def step(session: Session, round_id: uuid.UUID, state: RoundState, **values: Any
             setattr(row, name, value)
         WORK.announce(session, row)
     return row
+
+
+def lineage_of(row: Round, parent: ModelVersion) -> dict[str, Any]:
+    """Where a round's child comes from: with the recipe, enough to make it again."""
+    return {
+        "source": "round",
+        "round_id": str(row.id),
+        "round_number": row.number,
+        "dataset_id": str(row.dataset_id),
+        "trigger": str(row.trigger),
+        "mode": str(row.mode),
+        "mode_reasons": row.cause.get("mode_reasons", []),
+        "parent_id": str(parent.id),
+        "parent_weights_sha256": parent.weights_sha256,
+        "snapshot_sha256": row.snapshot_sha256,
+        "snapshot_masks": row.snapshot_masks,
+        "snapshot_images": row.snapshot_images,
+        "settings": row.settings,
+        "software": software_version(),
+    }
 
 
 def conclude(session: Session, round_id: uuid.UUID, gate: GateResult, model_id: uuid.UUID) -> Round:

@@ -9,29 +9,28 @@ from the last finished step, and in the middle of training from the last checkpo
 import copy
 import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from backend.core.db import utcnow
 from backend.core.errors import Invalid, NotFound
 from backend.core.jobs import JobContext, handler, periodic
-from backend.core.software import software_version
 from backend.datasets import service as datasets
+from backend.datasets.files import read_rgb
 from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import EmbeddingState, ModelVersion
-from backend.registry.tasks import embed_images, loaded_model, package_model, read_rgb
+from backend.registry.tasks import embed_images, encode_images, loaded_model, package_model
 from backend.rounds import service, stages
 from backend.rounds.gate import GATE_CLICKS, GateResult, decide, paired_differences, summary, without_images
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
 from backend.rounds.policy import mode_for
+from backend.rounds.progress import RoundProgress
 from backend.rounds.schemas import RoundOptions
 from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256
 from engine.evaluate.clicks import EmbeddedSample, evaluate
@@ -40,10 +39,10 @@ from engine.model.checkpoint import load_model, model_metadata, save_model
 from engine.model.sam import Sam
 from engine.predict import embedding as embedding_files
 from engine.train.data import KeptImages, Sample
+from engine.train.embedding_batches import RoundSample
 from engine.train.rounds import (
     DETECTOR,
     Pace,
-    RoundSample,
     RoundSettings,
     pace_of,
     train_decoder_round,
@@ -52,9 +51,6 @@ from engine.train.rounds import (
 
 logger = logging.getLogger(__name__)
 
-# How far the bar is at the end of each step, of 100.
-SNAPSHOT_DONE, DECODER_DONE, TRAINING_DONE, PARENT_DONE, CHILD_DONE, STORED = 3, 60, 65, 75, 85, 90
-WHOLE = 100
 CHECKPOINT_EVERY_S = 15.0
 GATE_NOC = (0.85,)
 KEEP_BYTES = 2**28  # of decoded images
@@ -87,7 +83,7 @@ def run_round(ctx: JobContext) -> dict[str, Any]:
     ctx.check()
     with ctx.transaction() as session:
         row = service.conclude(session, round_id, gate, model_id)
-    ctx.progress(WHOLE, WHOLE, str(row.gate["reason"]) if row.gate else "")
+    run.told.concluded(str(row.gate["reason"]) if row.gate else "")
     return {"state": str(row.state), "model_id": str(model_id), "gain": gate.gain}
 
 
@@ -102,21 +98,37 @@ class _RoundRun:
         self.child_path = ctx.workdir / "child.safetensors"
         self.training_dir = ctx.workdir / "training"
         self.detector: dict[str, float] | None = None
+        self.told = RoundProgress(ctx.progress)
 
     def choose_mode(self) -> None:
-        """Once, where nobody chose: whoever runs the round knows on what."""
-        if self.row.mode == RoundMode.auto:
-            model = loaded_model(self.ctx.storage, self.parent)
-            mode = mode_for(model.config.encoder.kind, model.device.type)
-            with self.ctx.transaction() as session:
-                self.row = service.step(session, self.row.id, RoundState(self.row.state), mode=mode)
+        """Where nobody chose: whoever trains knows on what, so a worker that takes the round over chooses again."""
+        reasons = self.row.cause.get("mode_reasons", [])
+        if (self.row.mode != RoundMode.auto and not reasons) or self._is_trained():
+            return
+        model = loaded_model(self.ctx.storage, self.parent)
+        mode, reason = mode_for(model.config.encoder.kind, model.device.type)
+        if mode == self.row.mode:
+            return
+        cause = {**self.row.cause, "mode_reasons": [*reasons, reason]}
+        with self.ctx.transaction() as session:
+            # The two modes measure the parent by different ways, so an earlier figure does not compare.
+            self.row = service.step(
+                session, self.row.id, RoundState(self.row.state), mode=mode, cause=cause, before=None
+            )
+
+    def _is_trained(self) -> bool:
+        """Whether an earlier attempt made the child: its weights lie in the scratch folder, or are registered."""
+        if self.child_path.is_file():
+            return True
+        with self.ctx.transaction() as session:
+            return session.get(ModelVersion, service.model_id_of(self.row.id)) is not None
 
     # -- snapshot --
 
     def take_snapshot(self) -> None:
         """Freezes the masks, once; the file is content-addressed and written before the row names it."""
         if self.row.snapshot_sha256 is None:
-            self.ctx.progress(0, WHOLE, "Collecting the final masks")
+            self.told.collecting()
             with self.ctx.transaction() as session:
                 service.step(session, self.row.id, RoundState.snapshot)
                 snapshot = service.take_snapshot(session, self.row)
@@ -141,14 +153,13 @@ class _RoundRun:
             raise Invalid(
                 "Every mask this round could learn from is gone. Annotate some images, then start a new round."
             )
-        images, masks = len(self.snapshot.train), self.snapshot.num_train_masks
-        self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Learning from {masks} masks on {images} images")
+        self.told.collected(self.snapshot.num_train_masks, len(self.snapshot.train))
 
     # -- training --
 
     def train(self) -> None:
         """Leaves the child's weights, as they will be stored, in the scratch folder."""
-        if self.child_path.is_file():
+        if self._is_trained():
             return
         self._enter(RoundState.training)
         model = self._parent_model()
@@ -158,7 +169,8 @@ class _RoundRun:
         else:
             child = train_decoder_round(model, self._embedded(model), *rest)
         self.ctx.check()
-        lineage = {**self._lineage(), **({"detector": self.detector} if self.detector else {})}
+        lineage = {**service.lineage_of(self.row, self.parent), "recipe": self._recipe()}
+        lineage |= {"detector": self.detector} if self.detector else {}
         save_model(child, self.child_path, lineage, dtype="float16")
         # Whatever an earlier attempt measured was another child: its scratch folder is gone.
         with self.ctx.transaction() as session:
@@ -168,7 +180,7 @@ class _RoundRun:
         samples = []
         for number, image in enumerate(self.snapshot.train):
             self.ctx.check()
-            self.ctx.progress(SNAPSHOT_DONE, WHOLE, f"Reading embeddings: {number} of {len(self.snapshot.train)}")
+            self.told.reading(number, len(self.snapshot.train))
             rles, clicks = [_rle(mask.rle) for mask in image.masks], [mask.click for mask in image.masks]
             samples.append(RoundSample(self.embedding(image, model), (image.height, image.width), rles, clicks))
         return samples
@@ -198,17 +210,9 @@ class _RoundRun:
         return model if stays else copy.deepcopy(model).cpu()
 
     def _training_progress(self, done: int, total: int, figures: Mapping[str, float]) -> None:
-        if "embedded" in figures:  # after a full round, whose encoder is new to all images
-            self.ctx.progress(DECODER_DONE, WHOLE, f"Embedding for the detector: {done} of {total} images")
-            return
         if "detector_loss" in figures:
             self.detector = {"steps": figures["step"], "loss": figures["detector_loss"]}
-            share = (TRAINING_DONE - DECODER_DONE) * done // max(1, total)
-            self.ctx.progress(DECODER_DONE + share, WHOLE, f"Training the detector: step {figures['step']:.0f}")
-            return
-        share = (DECODER_DONE - SNAPSHOT_DONE) * done // max(1, total)
-        text = f"Training: step {figures['step']:.0f}, IoU {figures['first_iou']:.2f} after one prompt"
-        self.ctx.progress(SNAPSHOT_DONE + share, WHOLE, f"{text} and {figures['last_iou']:.2f} after several")
+        self.told.training(done, total, figures)
 
     def embedding(self, image: SnapshotImage, model: Sam) -> bytes:
         """An image's embedding file under the parent's encoder: the cached one, else made here and kept in scratch."""
@@ -223,7 +227,8 @@ class _RoundRun:
         if not path.is_file():
             path.parent.mkdir(exist_ok=True)
             partial = path.with_suffix(".part")
-            partial.write_bytes(_embed(model, read_rgb(self.ctx.storage, image.sha256), self.parent, image.sha256))
+            rgb = read_rgb(self.ctx.storage, image.sha256)
+            partial.write_bytes(encode_images(model, self.parent, [(image.sha256, rgb)])[0])
             partial.replace(path)
         return path.read_bytes()
 
@@ -236,26 +241,24 @@ class _RoundRun:
         self._enter(RoundState.evaluating)
         parent = self._parent_model()
         if self.row.before is None:
-            report = self._report(parent, "current model", TRAINING_DONE, PARENT_DONE)
+            report = self._report(parent, self.told.measuring_parent)
             with self.ctx.transaction() as session:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, before=report)
         if self.row.after is None:
-            report = self._report(load_model(self.child_path, parent.device), "new model", PARENT_DONE, CHILD_DONE)
+            report = self._report(load_model(self.child_path, parent.device), self.told.measuring_child)
             with self.ctx.transaction() as session:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, after=report)
 
-    def _report(self, model: Sam, name: str, start: int, end: int) -> dict[str, Any]:
-        def told(done: int, total: int) -> None:
+    def _report(self, model: Sam, tell: Callable[[int, int], None]) -> dict[str, Any]:
+        def progress(done: int, total: int) -> None:
             self.ctx.check()
-            self.ctx.progress(
-                start + (end - start) * done // total, WHOLE, f"Measuring the {name}: {done} of {total} images"
-            )
+            tell(done, total)
 
         heldout = self.snapshot.heldout
         # A full round changes the encoder, so both models are measured from the pixels.
         decoder = self.row.mode == RoundMode.decoder
         samples = _Embedded(self, heldout, model) if decoder else _Images(self, heldout)
-        return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=told))
+        return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=progress))
 
     # -- verdict --
 
@@ -278,10 +281,11 @@ class _RoundRun:
             if session.get(ModelVersion, model_id) is not None:
                 return model_id
             name = f"{datasets.get_dataset(session, self.row.dataset_id).name}, round {self.row.number}"
-        self.ctx.progress(CHILD_DONE, WHOLE, "Packaging the new model")
+        self.told.packaging()
         lineage = {
             **model_metadata(self.child_path)["metadata"],
-            **self._lineage(),
+            **service.lineage_of(self.row, self.parent),
+            "recipe": self._recipe(),
             "before": without_images(self.row.before),
             "gate": gate.to_dict(),
         }
@@ -301,7 +305,7 @@ class _RoundRun:
                 lineage=lineage | {"started_by": self.row.cause.get("started_by")},
                 metrics=metrics,
             )
-        self.ctx.progress(STORED, WHOLE, f"Stored {name}")
+        self.told.stored(name)
         return model_id
 
     def embed_ahead(self, model_id: uuid.UUID) -> None:
@@ -310,31 +314,8 @@ class _RoundRun:
         """
         if self.row.mode == RoundMode.decoder:
             return
-
-        def tell(done: int, total: int, text: str) -> None:
-            share = (WHOLE - STORED) * done // max(1, total)
-            self.ctx.progress(min(STORED + share, WHOLE - 1), WHOLE, f"Embedding with the new model: {text}")
-
-        embed_images(self.ctx, self.row.dataset_id, model_id, tell, minutes=self.row.settings["minutes"])
-
-    def _lineage(self) -> dict[str, Any]:
-        """Where the child comes from: enough to make it again."""
-        return {
-            "source": "round",
-            "round_id": str(self.row.id),
-            "round_number": self.row.number,
-            "dataset_id": str(self.row.dataset_id),
-            "trigger": str(self.row.trigger),
-            "mode": str(self.row.mode),
-            "parent_id": str(self.parent.id),
-            "parent_weights_sha256": self.parent.weights_sha256,
-            "snapshot_sha256": self.row.snapshot_sha256,
-            "snapshot_masks": self.row.snapshot_masks,
-            "snapshot_images": self.row.snapshot_images,
-            "settings": self.row.settings,
-            "recipe": self._recipe(),
-            "software": software_version(),
-        }
+        minutes = self.row.settings["minutes"]
+        embed_images(self.ctx, self.row.dataset_id, model_id, self.told.embedding, minutes=minutes)
 
     def _recipe(self) -> dict[str, Any]:
         """What the settings came to, those nobody chooses included; of `steps` `minutes` may have left some undone."""
@@ -386,18 +367,6 @@ class _Embedded(Sequence[EmbeddedSample]):
 
 def _rle(value: Mapping[str, Any]) -> rles.Rle:
     return {"size": list(value["size"]), "counts": str(value["counts"])}
-
-
-def _embed(model: Sam, rgb: NDArray[np.uint8], version: ModelVersion, image_sha256: str) -> bytes:
-    with torch.inference_mode():
-        values = model.embed(model.preprocess([rgb]))[0].float().cpu().numpy()
-    meta = embedding_files.EmbeddingMeta(
-        encoder_sha256=version.encoder_sha256,
-        image_sha256=image_sha256,
-        image_size=version.image_size,
-        original_size=(rgb.shape[0], rgb.shape[1]),
-    )
-    return embedding_files.encode(values, meta)
 
 
 def _snapshot_key(sha256: str) -> str:

@@ -7,6 +7,7 @@ Finished models are saved by `engine.model.checkpoint`, not here.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from engine.train.loop import TrainSettings
     from engine.train.pretrain import PretrainSettings
 
+logger = logging.getLogger(__name__)
+
 FORMAT = 3  # 1 and 2 drew their prompts by other random numbers
+ADVICE = "delete it to start anew, or choose another folder"
 # What may change between two starts of one run without making it another run.
 ADJUSTABLE = ("minutes", "phases", "shards", "accumulate", "loaders", "bf16", "checkpoint_every_s")
 
@@ -90,25 +94,46 @@ def load_state(
 
     Raises `TrainingError` if the file is damaged or belongs to a run with other settings or another model.
     """
-    advice = "delete it to start anew, or choose another folder"
+    document = _read(path, settings)
     try:
-        document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        if document["format"] != FORMAT:
-            raise TrainingError(f"{path} was written by another version of the training loop; {advice}.")
-        before, now = json.loads(document["settings"]), json.loads(json.dumps(_comparable(settings)))
-        changed = sorted(name for name in now if before.get(name) != now[name])
-        if changed:
-            raise TrainingError(f"{path} belongs to a run with other settings ({', '.join(changed)}); {advice}.")
         model.load_state_dict(document["model"])
         optimizer.load_state_dict(document["optimizer"])
         torch.set_rng_state(document["rng"])
         device = next(model.parameters()).device
         average = {name: value.to(device) for name, value in document["average"].items()}
         return TrainState(int(document["step"]), float(document["elapsed_s"]), average)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise TrainingError(f"{path} cannot be continued from ({error}); {ADVICE}.") from error
+
+
+def drop_unusable(path: Path, settings: TrainSettings | PretrainSettings) -> None:
+    """Delete a checkpoint, if there is one, that is damaged or of a run with other settings, so that the run starts
+    anew: for runs whose folder is theirs alone, which an update of this software may interrupt.
+    """
+    if not path.exists():
+        return
+    try:
+        _read(path, settings)
+    except TrainingError as error:
+        logger.warning("training starts anew: %s", error)
+        path.unlink()
+
+
+def _read(path: Path, settings: TrainSettings | PretrainSettings) -> dict[str, Any]:
+    """The content of a checkpoint; `TrainingError` unless it is one of a run with these settings."""
+    try:
+        document: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        if document["format"] != FORMAT:
+            raise TrainingError(f"{path} was written by another version of the training loop; {ADVICE}.")
+        before, now = json.loads(document["settings"]), json.loads(json.dumps(_comparable(settings)))
     except TrainingError:
         raise
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise TrainingError(f"{path} cannot be continued from ({error}); {advice}.") from error
+    except Exception as error:
+        raise TrainingError(f"{path} cannot be continued from ({error}); {ADVICE}.") from error
+    changed = sorted(name for name in now if before.get(name) != now[name])
+    if changed:
+        raise TrainingError(f"{path} belongs to a run with other settings ({', '.join(changed)}); {ADVICE}.")
+    return document
 
 
 def average_of(path: Path) -> dict[str, Tensor]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int, dict[str, float]], None]
 
+CHECKPOINT = "last.pt"  # in a run's folder
 SMOOTHING = 0.95  # of the figures reported as progress
 TIME_TICKS = 1000  # "total" of progress where only the time is known
 SUMMED = ("loss", "first_iou", "last_iou", "masks")  # figures of a step, summed over its masks
@@ -200,7 +201,7 @@ class _Run:
         self.model = model
         self._processes = processes
         self._source = source
-        self._path = out_dir / "last.pt"
+        self._path = out_dir / CHECKPOINT
         groups = parameter_groups(model, settings)
         # Fused where launching hundreds of kernels costs more than what they do.
         self._optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=model.device.type == "cuda")

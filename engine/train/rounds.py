@@ -15,47 +15,41 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
 from pycocotools import mask as coco_mask
 
-from engine.errors import TrainingError
 from engine.generate.upsample import one_thread
 from engine.geometry import Frame
 from engine.masks import rle as rle_ops
 from engine.model.detector import build_detector
 from engine.model.fingerprint import encoder_sha256
-from engine.predict import embedding as embedding_file
 from engine.train.augment import AugmentSettings
-from engine.train.batches import Batch, BatchSize, ImageBatches, ImageTargets, MixedSource, stack_targets
+from engine.train.batches import BatchSize, ImageBatches, MixedSource
+from engine.train.checkpoint import drop_unusable
 from engine.train.detector import DetectorExample, DetectorTraining, train_detector
+from engine.train.embedding_batches import EmbeddingBatches, RoundSample, embedded, read_embedding
 from engine.train.interaction import InteractionSettings
-from engine.train.loop import Phase, TrainSettings, train
+from engine.train.loop import CHECKPOINT, Phase, TrainSettings, train
 from engine.train.recipe import small_side
-from engine.train.rendering import bare_cells, low_res_target
 from engine.train.scenes import SceneDataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from engine.model.config import ModelConfig
     from engine.model.sam import Sam
-    from engine.predict.embedding import EmbeddingMeta
     from engine.train.batches import BatchSource
     from engine.train.data import SampleSource
     from engine.train.loop import Progress
 
     Mode = Literal["decoder", "full"]
 
-MIN_CELLS = 0.5  # low_res cells; less than half a cell cannot be drawn
-MAX_COVER = 0.9  # of the image (SAM section A)
 SCALES = (0.2, 1.4)  # of images in full rounds: people draw large objects first, and the small ones look like them
 
 
@@ -87,19 +81,6 @@ PACES: Mapping[str, Pace] = {
 def pace_of(mode: Mode, config: ModelConfig) -> Pace:
     """The pace of a round of a model of `config`."""
     return PACES["decoder" if mode == "decoder" else config.encoder.kind]
-
-
-@dataclass(frozen=True)
-class RoundSample:
-    """One annotated image of a decoder round: its embedding file (path or content), (h, w), and its final masks.
-
-    `clicks`: where an annotator first clicked for each mask, (x, y) in the image frame, or None; empty: not known.
-    """
-
-    embedding: Path | bytes
-    original_size: tuple[int, int]
-    rles: Sequence[Mapping[str, Any]]
-    clicks: Sequence[tuple[float, float] | None] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +136,8 @@ def train_decoder_round(
 ) -> Sam:
     """A copy of `model` whose prompt encoder and decoder were trained on cached embeddings; same encoder.
 
-    Continues from `out_dir` if an earlier call with the same arguments was interrupted. `progress` gets what `train`
+    Continues from `out_dir`, the round's own, if an earlier call with the same arguments was interrupted; what a call
+    with others left there (an older version's, say) is deleted. `progress` gets what `train`
     and then what `train_detector` tell. If `should_stop` ended the round early, the model as it is then is returned.
     Raises `TrainingError` if there is no usable mask, or an embedding was made by another encoder.
     """
@@ -205,6 +187,7 @@ def _round(
     student = copy.deepcopy(model)
     detector, student.detector = student.detector, None  # the loop knows nothing of it
     run, how = settings
+    drop_unusable(out_dir / CHECKPOINT, run)
     result = train(run, student, batches, out_dir, progress, should_stop)
     student.freeze_batchnorm(False)
     _mix_in(student, model, pace_of(run.mode, model.config).old_share)
@@ -242,7 +225,7 @@ def _detector_example(sample: RoundSample, image_size: int) -> DetectorExample:
 
 
 def _embedding_tensor(embedding: Path | bytes) -> Tensor:
-    return torch.from_numpy(_read(embedding)[0])
+    return torch.from_numpy(read_embedding(embedding)[0])
 
 
 def _train_settings(settings: RoundSettings, mode: Mode, num_masks: int, model: Sam) -> TrainSettings:
@@ -270,141 +253,3 @@ def _train_settings(settings: RoundSettings, mode: Mode, num_masks: int, model: 
         phases=(Phase(until=1.0, batch=batch, interaction=settings.interaction),),
         checkpoint_every_s=settings.checkpoint_every_s,
     )
-
-
-@torch.inference_mode()
-def embedded(
-    model: Sam,
-    samples: SampleSource,
-    progress: Progress | None = None,
-    should_stop: Callable[[], bool] | None = None,
-    folder: Path | None = None,
-) -> list[RoundSample]:
-    """Images as a decoder round of `model` takes them, their embeddings in files of `folder` or, without one, in
-    memory; only the first of them if it is asked to stop.
-    """
-    encoder = encoder_sha256(model)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    made: list[RoundSample] = []
-    for index in range(len(samples)):
-        if should_stop is not None and should_stop():
-            break
-        if progress is not None:
-            progress(index, len(samples), {"embedded": float(index)})
-        sample = samples[index]
-        meta = embedding_file.EmbeddingMeta(
-            encoder_sha256=encoder,
-            image_sha256="0" * 64,
-            image_size=model.config.image_size,
-            original_size=sample.size,
-        )
-        values = model.embed(model.preprocess([sample.image]))[0].float().cpu().numpy()
-        content = embedding_file.encode(values, meta)
-        path = None if folder is None else folder / f"{index}.safetensors"
-        if path is not None:
-            path.write_bytes(content)
-        made.append(RoundSample(path or content, sample.size, sample.rles))
-    return made
-
-
-class EmbeddingBatches:
-    """Batches of whole images whose embeddings are in files, read when they are drawn: memory holds only the content
-    that was given as bytes. Targets are made once and kept as bytes. No image is decoded. The last `num_replayed`
-    images of a batch are from `replay`.
-    """
-
-    def __init__(
-        self,
-        samples: Sequence[RoundSample],
-        encoder: str,
-        image_size: int,
-        *,
-        replay: Sequence[RoundSample] = (),
-        num_replayed: int = 0,
-    ) -> None:
-        self._num_replayed = num_replayed if replay else 0
-        self._embeddings: list[Path | bytes] = []
-        self._targets: list[NDArray[np.uint8]] = []
-        self._clicks: list[NDArray[np.float32]] = []
-        self._bare: list[NDArray[np.bool_] | None] = []
-        self._num_new = 0
-        for number, sample in enumerate([*samples, *replay]):
-            targets, clicks = _targets(sample, image_size)
-            if not len(targets):
-                continue
-            values, meta = _read(sample.embedding)
-            if meta.encoder_sha256 != encoder:
-                raise TrainingError(
-                    f"An embedding was made by encoder {meta.encoder_sha256[:12]}, but the model has {encoder[:12]}; "
-                    "embed the images with this model first."
-                )
-            self._shape = values.shape
-            self._embeddings.append(sample.embedding)
-            self._targets.append(targets)
-            self._clicks.append(clicks)
-            self._bare.append(_bare(sample, image_size))
-            self._num_new += number < len(samples)
-        if not self._num_new:
-            raise TrainingError("There is no mask to train on; accept masks on some embedded images first.")
-
-    @property
-    def num_masks(self) -> int:
-        """Masks that can be trained on, without those replayed."""
-        return sum(len(targets) for targets in self._targets[: self._num_new])
-
-    def batch(self, seed: int, step: int, size: BatchSize, places: range | None = None) -> Batch:
-        rng = np.random.default_rng([seed, step])
-        num_old = min(self._num_replayed, len(self._embeddings) - self._num_new)
-        chosen = rng.choice(self._num_new, min(size.num_images - num_old, self._num_new), replace=False).tolist()
-        chosen += (self._num_new + rng.choice(len(self._embeddings) - self._num_new, num_old, replace=False)).tolist()
-        count = len(chosen)
-        places = range(count) if places is None else range(min(places.start, count), min(places.stop, count))
-        targets = []
-        for place in places:
-            mine, bare = self._targets[chosen[place]], self._bare[chosen[place]]
-            picked = np.random.default_rng([seed, step, 1 + place]).permutation(len(mine))[: size.num_masks]
-            coverage = torch.from_numpy(mine[picked]).float() / 255
-            cells = None if bare is None else torch.from_numpy(bare).float()
-            targets.append(ImageTargets(coverage, cells, torch.from_numpy(self._clicks[chosen[place]][picked])))
-        embeddings = np.zeros((len(places), *self._shape), np.float32)
-        for index, place in enumerate(places):
-            embeddings[index] = _read(self._embeddings[chosen[place]])[0]
-        return Batch(
-            inputs=torch.from_numpy(embeddings),
-            embedded=True,
-            offset=(0, 0),
-            first=places.start,
-            **stack_targets(targets, self._targets[0].shape[-1]),
-        )
-
-
-def _read(embedding: Path | bytes) -> tuple[NDArray[np.float32], EmbeddingMeta]:
-    return embedding_file.decode(embedding if isinstance(embedding, bytes) else embedding.read_bytes())
-
-
-def _targets(sample: RoundSample, image_size: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Coverage of every usable mask as bytes (K, S/4, S/4), and the clicks they began with, (K, 2) or NaN."""
-    frame = Frame(sample.original_size, image_size)
-    kept, clicks = [], []
-    for rle, click in zip_longest(sample.rles, sample.clicks):
-        checked = rle_ops.validate(rle, *sample.original_size)
-        target = low_res_target(rle_ops.decode(checked), frame.input_size, image_size)
-        covered = float(target.sum())
-        cells = frame.input_size[0] * frame.input_size[1] / (image_size // frame.low_res_size) ** 2
-        if MIN_CELLS <= covered <= MAX_COVER * cells:
-            kept.append((target * 255).round().astype(np.uint8))
-            clicks.append(click or (np.nan, np.nan))
-    side = frame.low_res_size
-    stacked = np.stack(kept) if kept else np.zeros((0, side, side), np.uint8)
-    return stacked, frame.points_to_model(np.reshape(clicks, (-1, 2)))
-
-
-def _bare(sample: RoundSample, image_size: int) -> NDArray[np.bool_] | None:
-    """Cells beside all masks. Where annotators left objects out some are there, but their likes teach the model better:
-    what looks like them is a mask far more often than not.
-    """
-    frame = Frame(sample.original_size, image_size)
-    union = rle_ops.decode(coco_mask.merge([rle_ops.validate(rle, *sample.original_size) for rle in sample.rles]))
-    cells = bare_cells(np.logical_not(union), frame.input_size, image_size)
-    return None if cells is None else cells > 0

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ColumnElement, ForeignKey, exists, or_
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.core.db import utcnow, uuid7
 from backend.core.errors import NotFound
 from backend.core.events import Event
-from backend.core.jobs.models import JobState
+from backend.core.jobs.models import Job, JobState
 from backend.core.jobs.service import enqueue
 
 
@@ -56,6 +56,11 @@ class Work(Generic[Row]):
         if row is None:
             raise NotFound(self.missing.format(row_id))
         return row
+
+    def is_going_on(self) -> ColumnElement[bool]:
+        """The condition for rows that are not finished, those whose job is tried again included."""
+        again = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
+        return or_(self.table.state.in_(self.open_states), exists().where(Job.id == self.table.job_id, again))
 
     def start(self, session: Session, row: Row, title: str) -> Row:
         """Writes a new row and its job."""

@@ -2495,7 +2495,7 @@ export interface components {
             trigger: components["schemas"]["Trigger"];
             /**
              * Cause
-             * @description the figures the decision to start was taken on
+             * @description the figures the decision to start was taken on, and `mode_reasons`
              */
             cause: {
                 [key: string]: unknown;

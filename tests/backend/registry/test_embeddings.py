@@ -19,9 +19,10 @@ from backend.core import events, jobs
 from backend.core.jobs import Job, JobState
 from backend.core.jobs.runner import queued_job_ids, run_job
 from backend.core.runtime import Runtime
-from backend.datasets.files import image_key
+from backend.datasets.files import image_key, read_rgb
 from backend.datasets.models import Dataset, Image
-from backend.registry import embeddings, service, tasks
+from backend.registry import embed_run, embeddings, service, tasks
+from backend.registry.embed_run import EmbedRun
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from engine.predict.embedding import decode
 from tests.factories.records import fill
@@ -97,7 +98,7 @@ def test_what_is_stored_is_what_the_encoder_says(
         rows = embeddings.ready_images(session, dataset_id, model.encoder_sha256)
     for image, embedding in rows:
         stored, _ = decode(embeddings.read(runtime.storage, embedding))
-        rgb = tasks.read_rgb(runtime.storage, image.sha256)
+        rgb = read_rgb(runtime.storage, image.sha256)
         with torch.inference_mode():
             (expected,) = sam.embed(sam.preprocess([rgb])).numpy()
         step = np.abs(expected).max(axis=(1, 2), keepdims=True) / 127
@@ -144,14 +145,14 @@ def test_one_image_the_encoder_fails_on_does_not_take_its_batch_along(
     runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, activate: Activate
 ) -> None:
     dataset_id, _ = fill(runtime, 5)
-    encode = tasks._EmbedRun._encode
+    encode = tasks.encode_images
 
-    def failing(self: Any, images: Any) -> Any:
+    def failing(sam: Any, version: Any, images: Any) -> Any:
         if any(rgb.shape[0] == 42 for _, rgb in images):
             raise RuntimeError("out of memory")
-        return encode(self, images)
+        return encode(sam, version, images)
 
-    monkeypatch.setattr(tasks._EmbedRun, "_encode", failing)
+    monkeypatch.setattr(tasks, "encode_images", failing)
     activate(dataset_id, model)
     run_jobs()
     assert sorted(states(runtime)) == [EmbeddingState.FAILED] + [EmbeddingState.READY] * 4
@@ -162,10 +163,10 @@ def test_an_encoder_that_always_fails_fails_the_job(
 ) -> None:
     dataset_id, _ = fill(runtime, 6)
 
-    def failing(self: Any, images: Any) -> Any:
+    def failing(*_: Any) -> Any:
         raise RuntimeError("no such device")
 
-    monkeypatch.setattr(tasks._EmbedRun, "_encode", failing)
+    monkeypatch.setattr(tasks, "encode_images", failing)
     activate(dataset_id, model)
     run_jobs()
     with runtime.database.transaction() as session:
@@ -174,7 +175,8 @@ def test_an_encoder_that_always_fails_fails_the_job(
         assert "no such device" in (job.error or "")
         assert session.scalar(select(func.count()).where(Embedding.claimed_by.is_not(None))) == 0
         assert (
-            session.scalar(select(func.count()).where(Embedding.state == EmbeddingState.FAILED)) < tasks.MAX_SURPRISES
+            session.scalar(select(func.count()).where(Embedding.state == EmbeddingState.FAILED))
+            < embed_run.MAX_SURPRISES
         )
 
 
@@ -185,12 +187,12 @@ def test_workers_share_a_dataset_and_double_nothing(
     monkeypatch: pytest.MonkeyPatch,
     activate: Activate,
 ) -> None:
-    monkeypatch.setattr(tasks, "HELP_FROM", 2)
-    monkeypatch.setattr(tasks, "BATCH_PIXELS", 1)
+    monkeypatch.setattr(embed_run, "HELP_FROM", 2)
+    monkeypatch.setattr(embed_run, "BATCH_PIXELS", 1)
     dataset_id, _ = fill(runtime, 12)
     activate(dataset_id, model)
     embedded_by: dict[str, int] = {}
-    store = tasks._EmbedRun._store
+    store = EmbedRun.store
 
     def slow(self: Any, claim: Any, data: bytes) -> None:
         time.sleep(0.05)
@@ -198,7 +200,7 @@ def test_workers_share_a_dataset_and_double_nothing(
         name = threading.current_thread().name
         embedded_by[name] = embedded_by.get(name, 0) + 1
 
-    monkeypatch.setattr(tasks._EmbedRun, "_store", slow)
+    monkeypatch.setattr(EmbedRun, "store", slow)
 
     def worker() -> None:
         end = time.monotonic() + 20
@@ -226,18 +228,18 @@ def test_workers_share_a_dataset_and_double_nothing(
 def test_a_cancelled_job_gives_its_claims_back(
     runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, monkeypatch: pytest.MonkeyPatch, activate: Activate
 ) -> None:
-    monkeypatch.setattr(tasks, "BATCH_PIXELS", 1)
+    monkeypatch.setattr(embed_run, "BATCH_PIXELS", 1)
     dataset_id, _ = fill(runtime, 4)
     activate(dataset_id, model)
-    store = tasks._EmbedRun._store
+    store = EmbedRun.store
 
     def cancel_after_one(self: Any, claim: Any, data: bytes) -> None:
         store(self, claim, data)
         self.ctx.cancelled.set()
 
-    monkeypatch.setattr(tasks._EmbedRun, "_store", cancel_after_one)
+    monkeypatch.setattr(EmbedRun, "store", cancel_after_one)
     run_jobs()
-    monkeypatch.setattr(tasks._EmbedRun, "_store", store)
+    monkeypatch.setattr(EmbedRun, "store", store)
     assert states(runtime) == [EmbeddingState.READY]
     with runtime.database.transaction() as session:
         (job,) = session.scalars(select(Job)).all()
@@ -251,17 +253,18 @@ WORKER = """
 import sys, uuid
 from backend.core.jobs.runner import run_job
 from backend.core.runtime import Runtime
-from backend.registry import embeddings, tasks
+from backend.registry import embed_run, embeddings, tasks
+from backend.registry.embed_run import EmbedRun
 from backend.settings import Settings
 from backend import pipeline
 pipeline.install()
-tasks.BATCH_PIXELS = 1
-store = tasks._EmbedRun._store
+embed_run.BATCH_PIXELS = 1
+store = EmbedRun.store
 def slow(self, claim, data):
     store(self, claim, data)
     print("stored", flush=True)
     import time; time.sleep(0.3)
-tasks._EmbedRun._store = slow
+EmbedRun.store = slow
 run_job(Runtime(Settings()), uuid.UUID(sys.argv[1]))
 """
 

@@ -144,4 +144,6 @@ def test_round_due(figures: dict[str, object], policy: dict[str, object], due: b
     ],
 )
 def test_the_whole_model_is_trained_where_that_takes_minutes(encoder: str, device: str, mode: RoundMode) -> None:
-    assert mode_for(encoder, device) is mode
+    chosen, reason = mode_for(encoder, device)
+    assert chosen is mode
+    assert reason.startswith("The whole model" if mode is RoundMode.full else "The decoder alone")

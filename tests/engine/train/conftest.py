@@ -8,7 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from engine.model.fingerprint import encoder_sha256
+from engine.model.sam import Sam
+from engine.predict.embedding import EmbeddingMeta, encode
 from engine.train.data import Sample, sample_from_masks
+from engine.train.embedding_batches import RoundSample
 from engine.train.scenes import make_scene
 
 
@@ -50,3 +54,19 @@ def coco_folder(tmp_path: Path) -> Path:
     }
     (tmp_path / "instances.json").write_text(json.dumps(document))
     return tmp_path
+
+
+@torch.no_grad()
+def embedding_bytes(model: Sam, sample: Sample) -> bytes:
+    embedding = model.embed(model.preprocess([sample.image]))[0].numpy()
+    meta = EmbeddingMeta(
+        encoder_sha256=encoder_sha256(model),
+        image_sha256="0" * 64,
+        image_size=model.config.image_size,
+        original_size=sample.size,
+    )
+    return encode(embedding, meta)
+
+
+def round_samples(model: Sam, scenes: list[Sample]) -> list[RoundSample]:
+    return [RoundSample(embedding_bytes(model, sample), sample.size, sample.rles) for sample in scenes]

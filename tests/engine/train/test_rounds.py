@@ -13,40 +13,23 @@ from engine.masks import rle
 from engine.model.detector import build_detector
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from engine.model.sam import Sam
-from engine.predict.embedding import EmbeddingMeta, encode
-from engine.train.batches import BatchSize, part_of
+from engine.train.batches import BatchSize
 from engine.train.data import Sample
 from engine.train.detector import DetectorTraining
+from engine.train.embedding_batches import EmbeddingBatches, RoundSample
 from engine.train.rates import encoder_layer
 from engine.train.recipe import small_side
 from engine.train.rounds import (
     PACES,
-    EmbeddingBatches,
     Pace,
-    RoundSample,
     RoundSettings,
     train_decoder_round,
     train_full_round,
 )
+from tests.engine.train.conftest import embedding_bytes, round_samples
 
 QUICK = RoundSettings(max_steps=4, minutes=None, num_images=2, num_masks=3, detector=None)
 WITH_DETECTOR = replace(QUICK, detector=DetectorTraining(max_steps=3))
-
-
-@torch.no_grad()
-def embedding_bytes(model: Sam, sample: Sample) -> bytes:
-    embedding = model.embed(model.preprocess([sample.image]))[0].numpy()
-    meta = EmbeddingMeta(
-        encoder_sha256=encoder_sha256(model),
-        image_sha256="0" * 64,
-        image_size=model.config.image_size,
-        original_size=sample.size,
-    )
-    return encode(embedding, meta)
-
-
-def round_samples(model: Sam, scenes: list[Sample]) -> list[RoundSample]:
-    return [RoundSample(embedding_bytes(model, sample), sample.size, sample.rles) for sample in scenes]
 
 
 def test_a_decoder_round_changes_the_decoder_alone(tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
@@ -76,6 +59,24 @@ def test_a_round_goes_on_after_a_kill_and_takes_files(
     resumed = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "parts", lambda d, _t, _f: done.append(d))
     assert done == [1, 2, 3, 4]
     assert decoder_sha256(resumed) == decoder_sha256(whole)
+
+
+@pytest.mark.parametrize("left", ["damaged", "of other settings"])
+def test_a_checkpoint_that_is_of_no_use_is_not_gone_on_from(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path, left: str
+) -> None:
+    samples = round_samples(tiny_conv_model, scenes)
+    whole = train_decoder_round(tiny_conv_model, samples, QUICK, tmp_path / "whole")
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    if left == "damaged":
+        (folder / "last.pt").write_bytes(b"broken")
+    else:
+        train_decoder_round(tiny_conv_model, samples, replace(QUICK, ema_decay=0.5), folder)
+    done: list[int] = []
+    anew = train_decoder_round(tiny_conv_model, samples, QUICK, folder, lambda d, _t, _f: done.append(d))
+    assert done == [1, 2, 3, 4]
+    assert decoder_sha256(anew) == decoder_sha256(whole)
 
 
 def same_detector(first: Sam, second: Sam) -> bool:
@@ -141,21 +142,6 @@ def test_a_full_round_teaches_the_detector_the_new_encoder(
     assert without.detector is None, "it would read an embedding that it does not know"
 
 
-def test_processes_share_a_batch_of_embeddings(tiny_conv_model: Sam, scenes: list[Sample]) -> None:
-    samples = round_samples(tiny_conv_model, scenes)
-    source = EmbeddingBatches(samples, encoder_sha256(tiny_conv_model), 64)
-    size = BatchSize(64, 4, 3)
-    whole = source.batch(1, 2, size)
-    assert whole.inputs.shape[0] == 4
-    parts = [source.batch(1, 2, size, places) for places in part_of(4, 3)]
-    assert torch.equal(torch.cat([part.inputs for part in parts]), whole.inputs)
-    assert torch.equal(torch.cat([part.targets for part in parts]), whole.targets)
-    assert torch.equal(torch.cat([part.image_index + part.first for part in parts]), whole.image_index)
-    # Fewer images than places: those beyond are left empty.
-    few = EmbeddingBatches(samples[:2], encoder_sha256(tiny_conv_model), 64)
-    assert [len(few.batch(1, 2, size, places).inputs) for places in part_of(4, 2)] == [2, 0]
-
-
 def test_a_share_of_every_step_is_replayed(tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path) -> None:
     encoder = encoder_sha256(tiny_conv_model)
     new, old = round_samples(tiny_conv_model, scenes[:3]), round_samples(tiny_conv_model, scenes[3:])
@@ -172,21 +158,6 @@ def test_a_share_of_every_step_is_replayed(tiny_conv_model: Sam, scenes: list[Sa
     assert mixed != plain
     full = train_full_round(tiny_conv_model, scenes, settings, tmp_path / "full")
     assert encoder_sha256(full) != encoder
-
-
-def test_a_round_knows_where_people_clicked(tiny_conv_model: Sam, scenes: list[Sample]) -> None:
-    (sample,) = round_samples(tiny_conv_model, scenes[:1])
-    clicks = [(float(number), 8.0) if number % 2 else None for number in range(len(sample.rles))]
-    source = EmbeddingBatches([replace(sample, clicks=clicks)], encoder_sha256(tiny_conv_model), 64)
-    batch = source.batch(0, 0, BatchSize(64, 1, 100))
-    scale = 64 / 128
-    told = sorted(point for point in batch.clicks.tolist() if point[0] == point[0])
-    assert told
-    assert all(y == 8.0 * scale for _, y in told)
-    assert {x for x, _ in told} <= {point[0] * scale for point in clicks if point}
-    unknown = EmbeddingBatches([sample], encoder_sha256(tiny_conv_model), 64).batch(0, 0, BatchSize(64, 1, 100))
-    assert bool(unknown.clicks.isnan().all())
-    assert len(unknown.clicks) == len(unknown.targets)
 
 
 def test_a_full_round_trains_the_encoder_but_not_its_statistics(
