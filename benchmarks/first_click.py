@@ -140,7 +140,10 @@ def prepare(site: Path) -> list[Any]:
             "decodeUrl": "/decode.onnx", "imageSize": config.image_size, "embedDim": config.prompt_dim,
             "grid": config.grid,
         },
-        {"id": "image", "name": "image", "size": {"h": SIZE[0], "w": SIZE[1]}, "embeddingUrl": "/embedding"},
+        {
+            "id": "image", "name": "image", "size": {"h": SIZE[0], "w": SIZE[1]}, "detail": "0-0-0",
+            "embeddingUrl": "/embedding",
+        },
     )  # fmt: skip
     return [f"/assets/{script.name}", *refs]
 

@@ -8,7 +8,7 @@ import math
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image as Pictures
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,6 +21,7 @@ from backend.registry import claims, embeddings, service
 from backend.registry.claims import Claim
 from backend.registry.models import ModelVersion
 from engine.errors import EngineError
+from engine.geometry import WHOLE, Detail
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +36,17 @@ HELP_FROM = 32
 # This many images in a row on which the encoder itself fails: it is not the images.
 MAX_SURPRISES = 3
 
-Encode = Callable[[ModelVersion, "Sequence[tuple[str, NDArray[np.uint8]]]"], list[bytes]]
-"""Images, each a (sha256, uint8 RGB (h, w, 3)), -> their embedding files."""
+
+class Picture(NamedTuple):
+    """An image as uint8 RGB (h, w, 3), or what `detail` is of it."""
+
+    image_sha256: str
+    rgb: "NDArray[np.uint8]"
+    detail: Detail = WHOLE
+
+
+Encode = Callable[[ModelVersion, Sequence[Picture]], list[bytes]]
+"""Pictures -> their embedding files."""
 
 
 class EmbedRun:
@@ -120,7 +130,9 @@ class EmbedRun:
         images = []
         for claim in taken:
             try:
-                images.append((claim, read_rgb(self.ctx.storage, claim.image_sha256)))
+                rgb = read_rgb(self.ctx.storage, claim.image_sha256)
+                left, top, right, bottom = claim.detail.box(rgb.shape[:2])
+                images.append((claim, rgb[top:bottom, left:right]))
             except NotFound:
                 self._fail(claim, "its file is missing in the storage.")
             except (OSError, SyntaxError, ValueError, EOFError, Pictures.DecompressionBombError) as error:
@@ -130,7 +142,7 @@ class EmbedRun:
     def _embed(self, images: "list[tuple[Claim, NDArray[np.uint8]]]") -> None:
         """Together; one by one if that fails, so that one image's trouble stays its own."""
         try:
-            files = self._encode(self.model, [(claim.image_sha256, rgb) for claim, rgb in images])
+            files = self._encode(self.model, [Picture(one.image_sha256, rgb, one.detail) for one, rgb in images])
         except Exception as error:
             if len(images) > 1:
                 for image in images:
@@ -144,15 +156,13 @@ class EmbedRun:
 
     def store(self, claim: Claim, data: bytes) -> None:
         with self.ctx.transaction() as session:
-            stored = claims.store(
-                session, self.ctx.storage, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, data
-            )
+            stored = claims.store(session, self.ctx.storage, self.ctx.job_id, claim, data)
         self.embedded += stored
 
     def _fail(self, claim: Claim, reason: str) -> None:
         logger.warning("image %s (%s) cannot be embedded: %s", claim.image_id, claim.file_name, reason)
         with self.ctx.transaction() as session:
-            claims.fail(session, self.ctx.job_id, claim.image_sha256, self.encoder_sha256, reason)
+            claims.fail(session, self.ctx.job_id, claim, reason)
         self.failed += 1
 
     def _surprise(self, claim: Claim, error: Exception) -> None:
@@ -170,6 +180,8 @@ class EmbedRun:
         """Whoever embeds the last image says so; a second attempt says it again, in case the first could not."""
         with self.ctx.transaction() as session:
             state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
+            if self.wanted_only:
+                embeddings.forget_answers(session, self.dataset_id, self.encoder_sha256)
             if state.done < state.total or not (self.embedded or self.failed or self.ctx.attempt > 1):
                 return
             events.emit(

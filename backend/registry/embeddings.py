@@ -6,18 +6,21 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from backend.core import jobs
 from backend.core.db import utcnow, uuid7
-from backend.core.errors import NotFound
+from backend.core.errors import Invalid, NotFound
 from backend.core.jobs import Job
 from backend.core.storage import Storage
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset, Image
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
+from engine.geometry import WHOLE, Detail
 
 EMBED_KIND = "registry.embed"
+# What there is at most one embedding of.
+UNIQUE = (Embedding.image_sha256, Embedding.encoder_sha256, Embedding.detail)
 NOT_READY = "This image is not embedded yet; it was moved to the front of the queue. Ask again in a moment."
 
 
@@ -38,9 +41,10 @@ class Progress:
         return f"{self.ready} of {self.total} images{broken}"
 
 
-def storage_key(encoder_sha256: str, image_sha256: str) -> str:
-    """Where the embedding of an image under an encoder is stored."""
-    return f"embeddings/{encoder_sha256[:12]}/{image_sha256[:2]}/{image_sha256}.safetensors"
+def storage_key(encoder_sha256: str, image_sha256: str, detail: str = WHOLE.key) -> str:
+    """Where the embedding of an image, or of a detail of it, under an encoder is stored."""
+    name = image_sha256 if detail == WHOLE.key else f"{image_sha256}_{detail}"
+    return f"embeddings/{encoder_sha256[:12]}/{image_sha256[:2]}/{name}.safetensors"
 
 
 def lock(session: Session, encoder_sha256: str) -> None:
@@ -68,10 +72,15 @@ def _enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion, *, wa
             "model_id": model.id,
             "wanted_only": wanted_only,
         },
-        title=f"Embed {'an image' if wanted_only else 'images'} with {model.name}",
+        title=f"Embed {'what a page waits for' if wanted_only else 'images'} with {model.name}",
         dataset_id=dataset_id,
         dedupe_key=f"{key}:wanted" if wanted_only else key,
     )
+
+
+def forget_answers(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> None:
+    """Leaves no more than one ended job of those that pages ask for as they zoom: nobody would look at so many."""
+    jobs.forget_succeeded(session, f"{EMBED_KIND}:{dataset_id}:{encoder_sha256}:wanted")
 
 
 def progress(session: Session, dataset_id: uuid.UUID, encoder_sha256: str) -> Progress:
@@ -106,21 +115,32 @@ def retry(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> Job:
     return _enqueue(session, dataset_id, model)
 
 
-def find(session: Session, image_sha256: str, encoder_sha256: str) -> Embedding | None:
+def find(session: Session, image_sha256: str, encoder_sha256: str, detail: Detail = WHOLE) -> Embedding | None:
     """The state of one embedding, if anybody asked for it yet."""
     return session.scalar(
-        select(Embedding).where(Embedding.image_sha256 == image_sha256, Embedding.encoder_sha256 == encoder_sha256)
+        select(Embedding).where(
+            Embedding.image_sha256 == image_sha256,
+            Embedding.encoder_sha256 == encoder_sha256,
+            Embedding.detail == detail.key,
+        )
     )
 
 
-def ready_for_image(session: Session, storage: Storage, image_id: uuid.UUID, model: ModelVersion) -> Embedding | None:
-    """The ready embedding of an image under the model's encoder; None while it is not there (`want` makes it come).
+def ready_for_image(
+    session: Session, storage: Storage, image_id: uuid.UUID, model: ModelVersion, detail: Detail = WHOLE
+) -> Embedding | None:
+    """The ready embedding of an image, or of a detail of it, under the model's encoder; None while it is not there
+    (`want` makes it come).
 
     One whose file was lost is waited for like one that was never made. NotFound, with the reason, for an image that
-    cannot be embedded.
+    cannot be embedded; Invalid for a detail that it does not have.
     """
     image = datasets.get_image(session, image_id)
-    embedding = find(session, image.sha256, model.encoder_sha256)
+    try:
+        detail.box((image.height, image.width))
+    except ValueError as error:
+        raise Invalid(str(error)) from error
+    embedding = find(session, image.sha256, model.encoder_sha256, detail)
     if embedding is None or embedding.state is EmbeddingState.PENDING:
         return None
     if embedding.state is EmbeddingState.FAILED:
@@ -134,8 +154,8 @@ def ready_for_image(session: Session, storage: Storage, image_id: uuid.UUID, mod
     return embedding
 
 
-def want(session: Session, image_id: uuid.UUID, model: ModelVersion) -> None:
-    """Moves an image to the front of the queue, and makes sure that a job will take it.
+def want(session: Session, image_id: uuid.UUID, model: ModelVersion, detail: Detail = WHOLE) -> None:
+    """Moves an image, or a detail of it, to the front of the queue, and makes sure that a job will take it.
 
     A page that still uses a model version that was replaced gets its image, but not the whole dataset with it.
     """
@@ -147,17 +167,19 @@ def want(session: Session, image_id: uuid.UUID, model: ModelVersion) -> None:
             id=uuid7(),
             image_sha256=image.sha256,
             encoder_sha256=model.encoder_sha256,
+            detail=detail.key,
             state=EmbeddingState.PENDING,
             attempts=0,
             wanted_at=utcnow(),
         )
         .on_conflict_do_update(
-            index_elements=[Embedding.image_sha256, Embedding.encoder_sha256],
+            index_elements=UNIQUE,
             set_={"wanted_at": utcnow()},
             where=and_(Embedding.state == EmbeddingState.PENDING, Embedding.wanted_at.is_(None)),
         )
     )
-    _enqueue(session, image.dataset_id, model, wanted_only=not _is_active(session, image.dataset_id, model))
+    wanted_only = detail != WHOLE or not _is_active(session, image.dataset_id, model)
+    _enqueue(session, image.dataset_id, model, wanted_only=wanted_only)
 
 
 def _is_active(session: Session, dataset_id: uuid.UUID, model: ModelVersion) -> bool:
@@ -200,7 +222,7 @@ def _embedded() -> Select[uuid.UUID, int]:
         .join(ModelVersion, ModelVersion.id == Dataset.active_model_id)
         .join(
             Embedding,
-            and_(Embedding.image_sha256 == Image.sha256, Embedding.encoder_sha256 == ModelVersion.encoder_sha256),
+            belongs(ModelVersion.encoder_sha256),
         )
         .where(Embedding.state == EmbeddingState.READY)
     )
@@ -239,6 +261,10 @@ def read(storage: Storage, embedding: Embedding) -> bytes:
     return storage.read_bytes(embedding.storage_key)
 
 
-def belongs(encoder_sha256: str) -> ColumnElement[bool]:
-    """The condition that joins an image with its embedding under an encoder."""
-    return and_(Embedding.image_sha256 == Image.sha256, Embedding.encoder_sha256 == encoder_sha256)
+def belongs(encoder_sha256: str | InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition that joins an image with its embedding, that of the whole image, under an encoder."""
+    return and_(
+        Embedding.image_sha256 == Image.sha256,
+        Embedding.encoder_sha256 == encoder_sha256,
+        Embedding.detail == WHOLE.key,
+    )

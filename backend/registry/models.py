@@ -1,7 +1,8 @@
 """Tables of the registry: model versions and embeddings.
 
-An embedding belongs to a pair (image sha256, encoder sha256), never to a model version or a dataset: versions that
-share an encoder share embeddings, and so do datasets that share an image.
+An embedding belongs to a triple (image sha256, detail, encoder sha256), never to a model version or a dataset:
+versions that share an encoder share embeddings, and so do datasets that share an image. Where nothing else is said it
+is that of the whole image; those of its details are made when a page first asks for them.
 """
 
 import uuid
@@ -21,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.columns import stored_enum
 from backend.core.db import Base, TimestampMixin, uuid7
+from engine.geometry import WHOLE
 
 
 class EmbeddingState(StrEnum):
@@ -71,11 +73,13 @@ class Embedding(TimestampMixin, Base):
     """
 
     __tablename__ = "embeddings"
-    __table_args__ = (UniqueConstraint("image_sha256", "encoder_sha256"),)
+    __table_args__ = (UniqueConstraint("image_sha256", "encoder_sha256", "detail"),)
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
     image_sha256: Mapped[str]
     encoder_sha256: Mapped[str] = mapped_column(index=True)
+    # The key of an `engine.geometry.Detail`.
+    detail: Mapped[str] = mapped_column(default=WHOLE.key, server_default=WHOLE.key)
     state: Mapped[EmbeddingState] = mapped_column(stored_enum(EmbeddingState), default=EmbeddingState.PENDING)
     storage_key: Mapped[str | None]
     bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -84,7 +84,7 @@ def remove(session: Session, storage: Storage, encoder_sha256: str, limit: int) 
     found = session.scalars(unused).all()
     for embedding in found:
         # By its address, not by what the row says: who was killed while writing left a file that no row names.
-        storage.delete(storage_key(encoder_sha256, embedding.image_sha256))
+        storage.delete(storage_key(encoder_sha256, embedding.image_sha256, embedding.detail))
         session.delete(embedding)
     return len(found)
 

@@ -20,6 +20,7 @@ from backend.datasets import quarantine
 from backend.datasets.upload import receive
 from backend.registry import embeddings, service
 from backend.registry.schemas import ActivateIn, ModelList, ModelOut
+from engine.geometry import WHOLE, Detail
 
 router = APIRouter(prefix="/api", tags=["models"])
 
@@ -168,13 +169,21 @@ def read_embedding(
     runtime: RuntimeDep,
     request: Request,
     encoder: Annotated[str, Query(pattern="^[0-9a-f]{64}$", description="`encoder_sha256` of the model in use")],
+    detail: Annotated[
+        str,
+        Query(
+            pattern=r"^\d{1,2}-\d{1,3}-\d{1,3}$",
+            description="level, row and column of a part of the image (`engine.geometry.Detail`)",
+        ),
+    ] = WHOLE.key,
 ) -> Response:
     """A safetensors file (see `engine/predict/embedding.py`). 409 `not_ready` while it is being made: ask again."""
     model = service.model_for_encoder(session, encoder)
-    embedding = embeddings.ready_for_image(session, runtime.storage, image_id, model)
+    part = Detail.parse(detail)
+    embedding = embeddings.ready_for_image(session, runtime.storage, image_id, model, part)
     if embedding is None:
         # Answered, not raised: raising would undo the request's transaction, and with it the place in the queue.
-        embeddings.want(session, image_id, model)
+        embeddings.want(session, image_id, model, part)
         return render(NotReady(embeddings.NOT_READY, image_id=image_id))
     assert embedding.storage_key is not None, "a ready embedding has a file"
     assert embedding.content_sha256 is not None, "a ready embedding has a hash"

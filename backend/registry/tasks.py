@@ -21,16 +21,13 @@ from backend.core.jobs import JobContext, JobInterrupted, JobLost, handler, peri
 from backend.core.software import software_version
 from backend.core.storage import Storage
 from backend.registry import embeddings, retention, service
-from backend.registry.embed_run import EmbedRun
+from backend.registry.embed_run import EmbedRun, Picture
 from backend.registry.embeddings import EMBED_KIND
 from backend.registry.models import ModelVersion
 from backend.registry.retention import OUTDATED_KIND
 from backend.registry.service import FORGET_KIND, REGISTER_KIND, ModelFiles
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from engine.model.sam import Sam
 
 CACHED_MODELS = 2
@@ -220,30 +217,29 @@ def embed_images(
     job that does the same. The model need not be active. `tell` gets (done, total, sentence).
     """
 
-    def encode(model: ModelVersion, images: Sequence[tuple[str, "NDArray[np.uint8]"]]) -> list[bytes]:
-        return encode_images(loaded_model(ctx.storage, model), model, images)
+    def encode(model: ModelVersion, pictures: Sequence[Picture]) -> list[bytes]:
+        return encode_images(loaded_model(ctx.storage, model), model, pictures)
 
     run = EmbedRun(ctx, dataset_id, model_id, encode, wanted_only=wanted_only, minutes=minutes)
     return run.run(tell)
 
 
-def encode_images(sam: "Sam", version: ModelVersion, images: Sequence[tuple[str, "NDArray[np.uint8]"]]) -> list[bytes]:
-    """The embedding files of images, each a (sha256, uint8 RGB (h, w, 3)), encoded together; `sam` has the version's
-    weights.
-    """
+def encode_images(sam: "Sam", version: ModelVersion, pictures: Sequence[Picture]) -> list[bytes]:
+    """The embedding files of pictures, encoded together; `sam` has the version's weights."""
     import torch
 
     from engine.predict.embedding import EmbeddingMeta, encode
 
     with torch.inference_mode():
-        embedded = sam.embed(sam.preprocess([rgb for _, rgb in images])).float().cpu().numpy()
+        embedded = sam.embed(sam.preprocess([picture.rgb for picture in pictures])).float().cpu().numpy()
     files = []
-    for (sha256, rgb), values in zip(images, embedded, strict=True):
+    for picture, values in zip(pictures, embedded, strict=True):
         meta = EmbeddingMeta(
             encoder_sha256=version.encoder_sha256,
-            image_sha256=sha256,
+            image_sha256=picture.image_sha256,
+            detail=picture.detail.key,
             image_size=version.image_size,
-            original_size=(rgb.shape[0], rgb.shape[1]),
+            original_size=(picture.rgb.shape[0], picture.rgb.shape[1]),
         )
         files.append(encode(values, meta, dtype=EMBEDDING_DTYPE))
     return files

@@ -24,6 +24,7 @@ from backend.datasets import service as datasets
 from backend.datasets.files import read_rgb
 from backend.registry import embeddings
 from backend.registry import service as registry
+from backend.registry.embed_run import Picture
 from backend.registry.models import EmbeddingState, ModelVersion
 from backend.registry.tasks import embed_images, encode_images, loaded_model, package_model
 from backend.rounds import service, stages
@@ -228,7 +229,7 @@ class _RoundRun:
             path.parent.mkdir(exist_ok=True)
             partial = path.with_suffix(".part")
             rgb = read_rgb(self.ctx.storage, image.sha256)
-            partial.write_bytes(encode_images(model, self.parent, [(image.sha256, rgb)])[0])
+            partial.write_bytes(encode_images(model, self.parent, [Picture(image.sha256, rgb)])[0])
             partial.replace(path)
         return path.read_bytes()
 

@@ -132,7 +132,7 @@ def names(model: Sam, image: NDArray[np.uint8]) -> tuple[Json, Json]:
         },
         {
             "id": "coffee", "name": "coffee", "size": {"h": image.shape[0], "w": image.shape[1]},
-            "embeddingUrl": "/embedding.safetensors",
+            "detail": "0-0-0", "embeddingUrl": "/embedding.safetensors",
         },
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from backend.core.jobs.context import JobCancelled, JobContext, JobInterrupted, 
 from backend.core.jobs.handlers import declare_queues, handler, periodic
 from backend.core.jobs.models import Job, JobState
 from backend.core.jobs.schemas import JobOut
-from backend.core.jobs.service import cancel, enqueue, get_job, list_jobs, retry
+from backend.core.jobs.service import cancel, enqueue, forget_succeeded, get_job, list_jobs, retry
 from backend.core.jobs.work import Work
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "cancel",
     "declare_queues",
     "enqueue",
+    "forget_succeeded",
     "get_job",
     "handler",
     "list_jobs",

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -101,6 +101,11 @@ def list_jobs(
     if before is not None:
         query = query.where(Job.id < before)
     return list(session.scalars(query))
+
+
+def forget_succeeded(session: Session, dedupe_key: str) -> None:
+    """Removes the jobs of that key that ended well."""
+    session.execute(delete(Job).where(Job.dedupe_key == dedupe_key, Job.state == JobState.SUCCEEDED))
 
 
 def _locked(session: Session, job_id: uuid.UUID) -> Job:

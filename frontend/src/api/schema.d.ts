@@ -2357,7 +2357,8 @@ export interface components {
         /**
          * RoundMode
          * @description decoder: train prompt encoder and mask decoder on cached embeddings. full: train the image encoder as well.
-         *     auto: whichever suits the model and the machine (`policy.mode_for`); the round's job writes its choice into the row.
+         *     auto: whichever suits the model and the machine (`policy.mode_for`); the round's job writes its choice into the row,
+         *     and why into `cause["mode_reasons"]`.
          * @enum {string}
          */
         RoundMode: "auto" | "decoder" | "full";
@@ -4727,6 +4728,8 @@ export interface operations {
             query: {
                 /** @description `encoder_sha256` of the model in use */
                 encoder: string;
+                /** @description level, row and column of a part of the image (`engine.geometry.Detail`) */
+                detail?: string;
             };
             header?: never;
             path: {

@@ -41,8 +41,8 @@ def test_claims_of_a_lost_job_run_out_and_its_late_result_is_dropped(runtime: Ru
         session.execute(update(Embedding).values(claimed_until=utcnow() - timedelta(seconds=1)))
     with runtime.database.transaction() as session:
         assert len(claims.claim(session, other, dataset_id, encoder, 4)) == 1
-        assert not claims.store(session, runtime.storage, lost, claim.image_sha256, encoder, b"late")
-        assert claims.store(session, runtime.storage, other, claim.image_sha256, encoder, b"first")
+        assert not claims.store(session, runtime.storage, lost, claim, b"late")
+        assert claims.store(session, runtime.storage, other, claim, b"first")
     assert runtime.storage.read_bytes(embeddings.storage_key(encoder, claim.image_sha256)) == b"first"
 
 
@@ -57,7 +57,7 @@ def test_an_image_that_takes_workers_down_is_tried_alone_and_given_up(runtime: R
             continue
         with runtime.database.transaction() as session:
             for claim in taken:
-                claims.store(session, runtime.storage, job_id, claim.image_sha256, model.encoder_sha256, b"embedding")
+                claims.store(session, runtime.storage, job_id, claim, b"embedding")
     assert tried[0] == [0, 1, 2, 3]
     assert tried[1] == [4, 5], "those nobody died of go first"
     assert [0] in tried[2:]

@@ -148,7 +148,7 @@ def test_one_image_the_encoder_fails_on_does_not_take_its_batch_along(
     encode = tasks.encode_images
 
     def failing(sam: Any, version: Any, images: Any) -> Any:
-        if any(rgb.shape[0] == 42 for _, rgb in images):
+        if any(image.rgb.shape[0] == 42 for image in images):
             raise RuntimeError("out of memory")
         return encode(sam, version, images)
 

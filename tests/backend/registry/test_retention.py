@@ -25,6 +25,7 @@ from backend.generation.models import Generation, GenerationState
 from backend.registry import claims, embeddings, retention, service, tasks
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from backend.rounds.models import Round, RoundState
+from engine.geometry import Detail
 from tests.factories.records import fill, make_dataset, make_image
 
 Register = Callable[..., ModelVersion]
@@ -50,7 +51,7 @@ def check_files(runtime: Runtime) -> None:
     """Every ready embedding has its file, and every file its row."""
     with runtime.database.transaction() as session:
         rows = session.scalars(select(Embedding)).all()
-    addresses = {embeddings.storage_key(row.encoder_sha256, row.image_sha256): row.state for row in rows}
+    addresses = {embeddings.storage_key(row.encoder_sha256, row.image_sha256, row.detail): row.state for row in rows}
     stored = set(runtime.storage.list("embeddings/"))
     assert stored <= addresses.keys()
     assert {key for key, state in addresses.items() if state is EmbeddingState.READY} <= stored
@@ -61,6 +62,25 @@ def sweep(runtime: Runtime, run_jobs: RunJobs) -> None:
     with runtime.database.transaction() as session:
         tasks.keep_to_retention(session)
     run_jobs()
+
+
+def test_details_of_former_encoders_go_as_well(
+    runtime: Runtime, versions: list[ModelVersion], run_jobs: RunJobs, activate: Activate
+) -> None:
+    with runtime.database.transaction() as session:
+        dataset = make_dataset(session)
+        image_id = make_image(session, dataset, storage=runtime.storage, height=520, width=600).id
+        dataset_id = dataset.id
+    for model in versions[:3]:
+        activate(dataset_id, model)
+        with runtime.database.transaction() as session:
+            embeddings.want(session, image_id, model, Detail(1, 0, 2))
+        run_jobs()
+    with runtime.database.transaction() as session:
+        kept = [(row.encoder_sha256, row.detail) for row in session.scalars(select(Embedding))]
+    expected = [(model.encoder_sha256, detail) for model in versions[1:3] for detail in ("0-0-0", "1-0-2")]
+    assert sorted(kept) == sorted(expected)
+    check_files(runtime)
 
 
 def test_the_active_and_the_previous_encoder_keep_their_embeddings(
@@ -308,7 +328,7 @@ def test_what_a_lost_job_still_writes_does_not_come_back(
         session.execute(update(Embedding).values(claimed_until=utcnow() - timedelta(seconds=1)))
     sweep(runtime, run_jobs)
     with runtime.database.transaction() as session:
-        assert not claims.store(session, runtime.storage, lost, claim.image_sha256, encoder, b"late")
+        assert not claims.store(session, runtime.storage, lost, claim, b"late")
         assert service.embed_missing(session, dataset_id) is None
     assert len(list(runtime.storage.list("embeddings/"))) == 1
     check_files(runtime)

@@ -1,6 +1,7 @@
 """The embedding file: small, self-describing, and refused when damaged."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
