@@ -2335,7 +2335,8 @@ export interface components {
         /**
          * RoundMode
          * @description decoder: train prompt encoder and mask decoder on cached embeddings. full: train the image encoder as well.
-         *     auto: whichever suits the model and the machine (`policy.mode_for`); the round's job writes its choice into the row.
+         *     auto: whichever suits the model and the machine (`policy.mode_for`); the round's job writes its choice into the row,
+         *     and why into `cause["mode_reasons"]`.
          * @enum {string}
          */
         RoundMode: "auto" | "decoder" | "full";
