@@ -5,15 +5,47 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
-__all__ = ["made_ahead"]
+    from engine.train.checkpoint import TrainState
+    from engine.train.loop import TrainSettings
+    from engine.train.pretrain import PretrainSettings
+
+__all__ = ["batches_of", "made_ahead"]
 
 T = TypeVar("T")
+
+
+class Run(Protocol):
+    """What fetching batches asks of a run."""
+
+    state: TrainState
+    figures: dict[str, float]
+
+    @property
+    def settings(self) -> TrainSettings | PretrainSettings: ...
+
+    @property
+    def finished(self) -> bool: ...
+
+
+def batches_of(run: Run, make: Callable[[int], T]) -> Iterator[T]:
+    """`make(step)` for the steps that a run has left, each made ahead while those before are trained on; the share of
+    the time in which the run waited for them all the same becomes its figure "waiting".
+    """
+    return made_ahead(
+        make,
+        first=run.state.step,
+        last=run.settings.max_steps,
+        loaders=run.settings.loaders,
+        finished=lambda: run.finished,
+        note_waiting=partial(run.figures.__setitem__, "waiting"),
+    )
 
 
 def made_ahead(

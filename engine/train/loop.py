@@ -23,7 +23,7 @@ import torch
 
 from engine.errors import TrainingError
 from engine.geometry import LOW_RES_STRIDE
-from engine.train.ahead import made_ahead
+from engine.train.ahead import batches_of
 from engine.train.batches import Batch, BatchSize, part_of
 from engine.train.checkpoint import TrainState, load_state, save_state
 from engine.train.clicks import Script
@@ -33,7 +33,7 @@ from engine.train.prototypes import match_prototypes
 from engine.train.rates import learning_rate, parameter_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -175,7 +175,7 @@ def _train(
         model.detector = None  # it reads what this encoder will no longer say
     run = _Run(settings, model, source, out_dir, processes)
     saved_at = time.monotonic()
-    for batch, phase in run.batches():
+    for batch, phase in batches_of(run, run.make_batch):
         run.step(batch, phase)
         if progress is not None and processes.leads:
             progress(*run.position(), run.figures)
@@ -256,18 +256,8 @@ class _Run:
             return self.state.step, self.settings.max_steps
         return int(self.fraction * TIME_TICKS), TIME_TICKS
 
-    def batches(self) -> Iterator[tuple[Batch, Phase]]:
-        """This process's batches and their phases until the end, made in threads while those before are trained on."""
-        return made_ahead(
-            self._make_batch,
-            first=self.state.step,
-            last=self.settings.max_steps,
-            loaders=self.settings.loaders,
-            finished=lambda: self.finished,
-            note_waiting=partial(self.figures.__setitem__, "waiting"),
-        )
-
-    def _make_batch(self, step: int) -> tuple[Batch, Phase]:
+    def make_batch(self, step: int) -> tuple[Batch, Phase]:
+        """This process's batch of a step, and the phase that the step is in."""
         by_steps = step / self.settings.max_steps if self.settings.max_steps else 0.0
         fraction = max(by_steps, self.fraction)
         phase = next((p for p in self.settings.phases if fraction < p.until), self.settings.phases[-1])

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor, nn
 
 from engine.errors import TrainingError
 from engine.model.config import CONV_STRIDE
-from engine.train.ahead import made_ahead
+from engine.train.ahead import batches_of
 from engine.train.checkpoint import TrainState, load_state, save_state
 from engine.train.interaction import encode
 from engine.train.loop import SMOOTHING, TIME_TICKS
@@ -27,7 +26,7 @@ from engine.train.masking import MaskedBatches, PixelHead, hide, masked_loss
 from engine.train.rates import encoder_layer, learning_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from engine.model.sam import Sam
@@ -113,7 +112,7 @@ def pretrain(
     run = _Run(settings, model, source, out_dir / "last.pt")
     stopped = False
     saved_at = time.monotonic()
-    for batch in run.batches():
+    for batch in batches_of(run, run.make_batch):
         run.step(batch)
         if progress is not None:
             progress(*run.position(), run.figures)
@@ -199,18 +198,8 @@ class _Run:
             return self.state.step, self.settings.max_steps
         return int(self.fraction * TIME_TICKS), TIME_TICKS
 
-    def batches(self) -> Iterator[MaskedBatch]:
-        """The batches until the end, made in threads while those before are trained on."""
-        return made_ahead(
-            self._make_batch,
-            first=self.state.step,
-            last=self.settings.max_steps,
-            loaders=self.settings.loaders,
-            finished=lambda: self.finished,
-            note_waiting=partial(self.figures.__setitem__, "waiting"),
-        )
-
-    def _make_batch(self, step: int) -> MaskedBatch:
+    def make_batch(self, step: int) -> MaskedBatch:
+        """The batch of a step, where the device can fetch it from."""
         batch = self._batches.batch(self.settings.seed, step)
         return batch.pin() if self._model.device.type == "cuda" else batch
 

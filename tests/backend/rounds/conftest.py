@@ -1,6 +1,7 @@
 """What tests of rounds share: starting one, its verdict given, its graphs spared."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from backend.registry.service import ModelFiles
 from backend.rounds import tasks
 from backend.rounds.gate import GateResult
 from tests.backend.conftest import Scene
+
+RunJobs = Callable[[], int]
+MakeScene = Callable[..., Scene]
+RunRound = Callable[..., dict[str, Any]]
 
 QUICK = {"max_steps": 3, "num_images": 2, "num_masks": 2, "detector_steps": 2}
 
@@ -27,6 +32,30 @@ def get(client: Any, round_id: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
+
+
+@pytest.fixture
+def scene(make_scene: MakeScene) -> Scene:
+    """A dataset to hold a round on: two images to learn from, one held out."""
+    return make_scene(train=2, heldout=1)
+
+
+@pytest.fixture
+def admin(login: Callable[..., Any]) -> Any:
+    """An admin's client."""
+    return login("admin")
+
+
+@pytest.fixture
+def run_round(admin: Any, run_jobs: RunJobs) -> RunRound:
+    """`run_round(scene, settings=QUICK, **values)`: starts a round and runs all jobs; the round as it is then."""
+
+    def run(scene: Scene, settings: dict[str, Any] | None = None, **values: Any) -> dict[str, Any]:
+        row = start(admin, scene, settings, **values).json()
+        run_jobs()
+        return get(admin, row["id"])
+
+    return run
 
 
 def active_model(runtime: Runtime, scene: Scene) -> uuid.UUID:

@@ -1,7 +1,6 @@
 """Rounds of the whole model: how they come about, what they learn from, and what becomes of the embeddings."""
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,23 +13,15 @@ from backend.rounds import service, tasks
 from engine.model.sam import Sam
 from engine.train.rounds import PACES
 from tests.backend.conftest import Scene
-from tests.backend.rounds.conftest import QUICK, decide_as, get, quick, start
+from tests.backend.rounds.conftest import QUICK, RunJobs, RunRound, decide_as, get, quick, start
 
 
 @quick
 def test_a_full_round_changes_the_encoder_and_embeds_again(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_round: RunRound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
-    row = start(admin, scene, mode="full").json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene, mode="full")
     assert (done["state"], done["error"]) == ("activated", None)
     model = admin.get(f"/api/models/{done['model_id']}").json()
     parent = admin.get(f"/api/models/{scene.model_id}").json()
@@ -41,10 +32,8 @@ def test_a_full_round_changes_the_encoder_and_embeds_again(
 
 @quick
 def test_the_platform_chooses_what_a_round_trains_and_says_so(
-    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
+    scene: Scene, admin: Any, run_round: RunRound, run_jobs: RunJobs
 ) -> None:
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
     row = start(admin, scene, {**QUICK, "max_steps": None, "minutes": 0.02}).json()
     assert row["mode"] == "auto"
     run_jobs()
@@ -55,17 +44,13 @@ def test_the_platform_chooses_what_a_round_trains_and_says_so(
     pace, recipe = PACES["conv"], lineage["recipe"]
     assert (recipe["learning_rate"], recipe["encoder_lr"], recipe["frozen_layers"]) == pace[:3]
     assert recipe["steps"] == recipe["max_steps"] == pace.steps[0]
-    second = start(admin, scene, {**QUICK, "learning_rate": 3e-4}, mode="decoder").json()
-    run_jobs()
-    done = get(admin, second["id"])
+    done = run_round(scene, {**QUICK, "learning_rate": 3e-4}, mode="decoder")
     assert done["mode"] == "decoder", "who names a mode gets it"
     recipe = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]["recipe"]
     assert (recipe["learning_rate"], recipe["frozen_layers"]) == (3e-4, 0)
 
 
-def test_a_round_takes_the_time_that_the_settings_give_it(login: Any, make_scene: Callable[..., Scene]) -> None:
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
+def test_a_round_takes_the_time_that_the_settings_give_it(scene: Scene, admin: Any) -> None:
     changed = admin.patch(f"/api/datasets/{scene.dataset_id}", json={"policy": {"round_minutes": 3}})
     assert changed.json()["policy"]["round_minutes"] == 3
     row = start(admin, scene).json()
@@ -76,12 +61,8 @@ def test_a_round_takes_the_time_that_the_settings_give_it(login: Any, make_scene
 
 @quick
 def test_what_nobody_drew_is_not_taught_as_background(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, run_round: RunRound, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene = make_scene(train=2, heldout=1)
     reads: list[str] = []
     original_read, original_train = tasks.read_rgb, tasks.train_full_round
 
@@ -99,23 +80,15 @@ def test_what_nobody_drew_is_not_taught_as_background(
 
     monkeypatch.setattr(tasks, "read_rgb", read)
     monkeypatch.setattr(tasks, "train_full_round", look)
-    admin = login("admin")
-    row = start(admin, scene, mode="full").json()
-    run_jobs()
-    assert get(admin, row["id"])["error"] is None
+    assert run_round(scene, mode="full")["error"] is None
 
 
 @quick
 def test_images_are_embedded_before_the_new_encoder_serves(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, login: Any, run_round: RunRound, run_jobs: RunJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    annotator, admin = login("annotator"), login("admin")
+    annotator = login("annotator")
     with runtime.database.transaction() as session:
         registry.embed_missing(session, scene.dataset_id)
     run_jobs()
@@ -130,9 +103,7 @@ def test_images_are_embedded_before_the_new_encoder_serves(
         return conclude(session, *values)
 
     monkeypatch.setattr(service, "conclude", look)
-    row = start(admin, scene, mode="full").json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene, mode="full")
     assert done["state"] == "activated"
     assert seen == [(scene.model_id, 3)], "all three, while the parent still served"
     # The page with an open image goes on with the pair it has; what it is given next fits together too.
@@ -147,15 +118,9 @@ def test_images_are_embedded_before_the_new_encoder_serves(
 
 @quick
 def test_what_there_was_no_time_to_embed_follows_after_the_activation(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_round: RunRound, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
     made: list[int] = []
     original = tasks.embed_images
 
@@ -165,9 +130,7 @@ def test_what_there_was_no_time_to_embed_follows_after_the_activation(
         return done
 
     monkeypatch.setattr(tasks, "embed_images", hurried)
-    row = start(admin, scene, mode="full").json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene, mode="full")
     assert (done["state"], made) == ("activated", [0])
     encoder = admin.get(f"/api/models/{done['model_id']}").json()["encoder_sha256"]
     with runtime.database.transaction() as session:

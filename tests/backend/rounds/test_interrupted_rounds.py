@@ -1,7 +1,6 @@
 """Rounds that another worker goes on with: after an update of the platform, or on a machine of another kind."""
 
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from backend.core.runtime import Runtime
 from backend.rounds import tasks
 from backend.rounds.policy import mode_for
 from tests.backend.conftest import Scene
-from tests.backend.rounds.conftest import decide_as, get, quick, start
+from tests.backend.rounds.conftest import RunJobs, decide_as, get, quick, start
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return seen
 
 
-def stumble_at(monkeypatch: pytest.MonkeyPatch, name: str, run_jobs: Callable[[], int]) -> None:
+def stumble_at(monkeypatch: pytest.MonkeyPatch, name: str, run_jobs: RunJobs) -> None:
     """Runs the jobs with a function of the round's job failing."""
 
     def stumble(*_: Any, **__: Any) -> Any:
@@ -49,15 +48,14 @@ def checkpoint_of(runtime: Runtime, row: dict[str, Any]) -> Path:
 @quick
 @pytest.mark.parametrize("mode", ["decoder", "full"])
 def test_training_that_another_version_began_starts_anew(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
+    scene: Scene,
+    admin: Any,
+    run_jobs: RunJobs,
     runtime: Runtime,
     monkeypatch: pytest.MonkeyPatch,
     steps: list[float],
     mode: str,
 ) -> None:
-    scene, admin = make_scene(train=2, heldout=1), login("admin")
     row = start(admin, scene, mode=mode).json()
     stumble_at(monkeypatch, "save_model", run_jobs)
     assert "stumbled" in get(admin, row["id"])["error"]
@@ -77,14 +75,8 @@ def test_training_that_another_version_began_starts_anew(
 
 @quick
 def test_a_worker_without_an_accelerator_chooses_again(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
-    steps: list[float],
+    scene: Scene, admin: Any, run_jobs: RunJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, steps: list[float]
 ) -> None:
-    scene, admin = make_scene(train=2, heldout=1), login("admin")
     row = start(admin, scene).json()
     # A transformer on two machines, for choosing alone.
     monkeypatch.setattr(tasks, "mode_for", lambda *_: mode_for("vit", "cuda"))
@@ -108,16 +100,15 @@ def test_a_worker_without_an_accelerator_chooses_again(
 @quick
 @pytest.mark.parametrize("chosen", ["by a person", "before it was trained"])
 def test_what_is_settled_stays(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
+    scene: Scene,
+    admin: Any,
+    run_jobs: RunJobs,
     runtime: Runtime,
     monkeypatch: pytest.MonkeyPatch,
     steps: list[float],
     chosen: str,
 ) -> None:
     decide_as(monkeypatch, True)
-    scene, admin = make_scene(train=2, heldout=1), login("admin")
     by_hand = chosen == "by a person"
     row = start(admin, scene, mode="full" if by_hand else "auto").json()
     monkeypatch.setattr(tasks, "mode_for", lambda *_: mode_for("vit", "cuda"))

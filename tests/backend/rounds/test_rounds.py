@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from backend.rounds import service, tasks
 from backend.rounds.snapshot import Snapshot, content_sha256
 from engine.train.rounds import PACES, RoundSettings
 from tests.backend.conftest import Scene, add_disc
-from tests.backend.rounds.conftest import active_model, decide_as, get, quick, start
+from tests.backend.rounds.conftest import MakeScene, RunJobs, RunRound, active_model, decide_as, get, quick, start
 
 
 def count_models(runtime: Runtime) -> int:
@@ -24,11 +23,8 @@ def count_models(runtime: Runtime) -> int:
         return session.scalar(select(func.count()).select_from(ModelVersion)) or 0
 
 
-def test_a_round_comes_to_a_verdict(
-    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
-) -> None:
+def test_a_round_comes_to_a_verdict(make_scene: MakeScene, admin: Any, run_jobs: RunJobs, runtime: Runtime) -> None:
     scene = make_scene(train=3, heldout=2)
-    admin = login("admin")
     started = start(admin, scene, mode="decoder")
     assert started.status_code == 201, started.text
     assert (started.json()["state"], started.json()["number"], started.json()["trigger"]) == ("pending", 1, "manual")
@@ -81,45 +77,29 @@ def test_a_round_comes_to_a_verdict(
 
 @quick
 def test_rejected_then_activated_by_hand_then_rolled_back(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_round: RunRound, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_as(monkeypatch, False)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
-    row = start(admin, scene).json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene)
     assert done["state"] == "rejected"
     assert active_model(runtime, scene) == scene.model_id
-    assert admin.post(f"/api/rounds/{row['id']}/rollback").status_code == 409
-    forced = admin.post(f"/api/rounds/{row['id']}/activate").json()
+    assert admin.post(f"/api/rounds/{done['id']}/rollback").status_code == 409
+    forced = admin.post(f"/api/rounds/{done['id']}/activate").json()
     assert forced["state"] == "activated"
     assert forced["gate"]["passed"] is False
     assert forced["gate"]["overridden_by"] == str(admin.user_id)
     assert str(active_model(runtime, scene)) == done["model_id"]
-    back = admin.post(f"/api/rounds/{row['id']}/rollback").json()
+    back = admin.post(f"/api/rounds/{done['id']}/rollback").json()
     assert back["gate"]["rolled_back_at"]
     assert active_model(runtime, scene) == scene.model_id
 
 
 @quick
 def test_activation_reaches_the_dataset_and_the_next_round(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_round: RunRound, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
-    row = start(admin, scene).json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene)
     assert done["state"] == "activated"
     assert str(active_model(runtime, scene)) == done["model_id"]
     second = start(admin, scene).json()
@@ -130,18 +110,11 @@ def test_activation_reaches_the_dataset_and_the_next_round(
 
 @quick
 def test_another_model_activated_meanwhile_is_left_alone(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    tiny_files: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_jobs: RunJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, tiny_files: Any
 ) -> None:
     from tests.factories.models import register_tiny_model
 
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
     row = start(admin, scene).json()
     with runtime.database.transaction() as session:
         other = register_tiny_model(session, runtime.storage, tiny_files)
@@ -155,13 +128,10 @@ def test_another_model_activated_meanwhile_is_left_alone(
 
 @quick
 def test_without_held_out_masks_images_are_set_aside(
-    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
+    make_scene: MakeScene, run_round: RunRound, runtime: Runtime
 ) -> None:
     scene = make_scene(train=3, heldout=0)
-    admin = login("admin")
-    row = start(admin, scene).json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene)
     assert done["snapshot"]["images"] == 2
     assert "set aside from the training images" in done["gate"]["reason"]
     snapshot = Snapshot.from_json(runtime.storage.read_bytes(f"snapshots/{done['snapshot']['sha256']}.json"))
@@ -169,21 +139,15 @@ def test_without_held_out_masks_images_are_set_aside(
 
 
 @quick
-def test_one_image_trains_but_is_not_activated(
-    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
-) -> None:
+def test_one_image_trains_but_is_not_activated(make_scene: MakeScene, admin: Any, run_round: RunRound) -> None:
     scene = make_scene(train=1, heldout=0)
-    admin = login("admin")
-    row = start(admin, scene).json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene)
     assert (done["state"], done["before"], done["after"]) == ("rejected", None, None)
     assert "nothing to measure on" in done["gate"]["reason"]
-    assert admin.post(f"/api/rounds/{row['id']}/activate").json()["state"] == "activated"
+    assert admin.post(f"/api/rounds/{done['id']}/activate").json()["state"] == "activated"
 
 
-def test_what_is_missing_is_said(login: Any, make_scene: Callable[..., Scene], runtime: Runtime) -> None:
-    admin = login("admin")
+def test_what_is_missing_is_said(make_scene: MakeScene, login: Any, admin: Any, runtime: Runtime) -> None:
     empty = start(admin, make_scene(train=1, heldout=1, masks=False))
     assert (empty.status_code, empty.json()["code"]) == (422, "invalid")
     assert "no final masks" in empty.json()["detail"]
@@ -202,11 +166,8 @@ def test_what_is_missing_is_said(login: Any, make_scene: Callable[..., Scene], r
     assert admin.get(f"/api/rounds/{uuid.uuid4()}").status_code == 404
 
 
-def test_cancel_before_it_starts(
-    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
-) -> None:
+def test_cancel_before_it_starts(make_scene: MakeScene, admin: Any, run_jobs: RunJobs) -> None:
     scene = make_scene(train=2, heldout=0)
-    admin = login("admin")
     row = start(admin, scene).json()
     cancelled = admin.post(f"/api/rounds/{row['id']}/cancel").json()
     assert cancelled["state"] == "cancelled"
@@ -218,14 +179,8 @@ def test_cancel_before_it_starts(
 
 @quick
 def test_cancel_while_it_trains(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_jobs: RunJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
     row = start(admin, scene, {"max_steps": 2000, "num_images": 1}).json()
     original = tasks._RoundRun._training_progress
 
@@ -248,16 +203,9 @@ def test_cancel_while_it_trains(
 @quick
 @pytest.mark.parametrize("broken_step", ["train", "measure", "register", "embed", "conclude"])
 def test_a_round_goes_on_after_a_failure_in_any_step(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
-    broken_step: str,
+    scene: Scene, admin: Any, run_jobs: RunJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, broken_step: str
 ) -> None:
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
     row = start(admin, scene).json()
     trainings: list[int] = []
     original_train = tasks.train_full_round
@@ -299,38 +247,27 @@ def test_a_round_goes_on_after_a_failure_in_any_step(
 
 @quick
 def test_running_twice_doubles_nothing(
-    login: Any,
-    run_jobs: Callable[[], int],
-    make_scene: Callable[..., Scene],
-    runtime: Runtime,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, admin: Any, run_round: RunRound, run_jobs: RunJobs, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_as(monkeypatch, True)
-    scene = make_scene(train=2, heldout=1)
-    admin = login("admin")
-    row = start(admin, scene).json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene)
     with runtime.database.transaction() as session:
         from backend.core import jobs
 
-        jobs.enqueue(session, service.WORK.kind, payload={"round_id": row["id"]}, dataset_id=scene.dataset_id)
+        jobs.enqueue(session, service.WORK.kind, payload={"round_id": done["id"]}, dataset_id=scene.dataset_id)
     run_jobs()
-    assert get(admin, row["id"]) == done
+    assert get(admin, done["id"]) == done
     assert count_models(runtime) == 2
 
 
 @quick
 def test_proposals_kept_as_they_were_measure_nothing(
-    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
+    make_scene: MakeScene, run_round: RunRound, runtime: Runtime
 ) -> None:
     scene = make_scene(train=2, heldout=2)
     with runtime.database.transaction() as session:
         session.execute(update(Mask).where(Mask.image_id == scene.image_ids[2]).values(source="proposal"))
-    admin = login("admin")
-    row = start(admin, scene).json()
-    run_jobs()
-    done = get(admin, row["id"])
+    done = run_round(scene)
     assert done["before"]["num_images"] == 1
     data = runtime.storage.read_bytes(f"snapshots/{done['snapshot']['sha256']}.json")
     assert [image["image_id"] for image in json.loads(data)["heldout"]] == [str(scene.image_ids[3])]
