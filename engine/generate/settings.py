@@ -102,6 +102,10 @@ class GeneratorSettings:
                 _between(name, getattr(self, name), 0, 1)
         if self.object_side is not None and self.object_side <= 0:
             raise EngineError(f"object_side must be more than 0 pixels, not {self.object_side}.")
+        if self.object_side is not None and self.crop_n_layers < 2:
+            raise EngineError(
+                f"object_side has no effect while crop_n_layers is {self.crop_n_layers}. Leave it out, or change that."
+            )
         factor = self.crop_n_points_downscale_factor
         side = self.points_per_side
         if factor is not None and side is not None and (factor < 1 or factor**self.crop_n_layers > side):
@@ -182,8 +186,6 @@ class GeneratorSettings:
         dependent = [(name, default, idle) for defaults, idle in parts for name, default in defaults.items()]
         dependent.append(("crop_n_points_downscale_factor", 1, no_crops or no_grid))
         dependent.append(("keep_largest", False, small_stay))
-        few_layers = f"crop_n_layers is {self.crop_n_layers}" if self.crop_n_layers < 2 else None
-        dependent.append(("object_side", None, few_layers))
         for name, default, idle in dependent:
             if idle is None:
                 if getattr(self, name) is None:
