@@ -11,8 +11,8 @@ from engine.generate.settings import AUTOMATIC
 
 
 class StartGeneration(BaseModel):
-    """Body of POST /api/generations. `preset` "automatic" is what suits the model; `settings` change single values of
-    any other.
+    """Body of POST /api/generations. `preset` "automatic" is what suits the model and the size of what people drew;
+    `settings` change single values of any other.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -3,6 +3,7 @@
 The masks themselves are made in `tasks`, image by image; storing them is `annotation.intake`'s business.
 """
 
+import math
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from backend.datasets import service as datasets
 from backend.datasets.models import Image
 from backend.generation.models import OPEN_STATES, Generation, GenerationImage, GenerationState, ProposedImage, Totals
 from backend.registry import service as registry
+from backend.review import service as review
 from engine.errors import EngineError
 from engine.generate.settings import AUTOMATIC, GeneratorSettings
 
@@ -140,6 +142,16 @@ def open_generation(session: Session, dataset_id: uuid.UUID) -> Generation | Non
     """The dataset's run that is not finished, if there is one."""
     query = select(Generation).where(Generation.dataset_id == dataset_id, Generation.state.in_(OPEN_STATES))
     return session.scalar(query)
+
+
+def object_side(session: Session, dataset_id: uuid.UUID) -> float | None:
+    """The usual side in pixels, the root of the median area, of what people drew or let stand; None if that is nothing.
+
+    People draw large objects first, so the smaller half of what was drawn stands for what was not.
+    """
+    by_people = [source for source in MaskSource if source != MaskSource.GENERATED]
+    area = review.median_area(session, dataset_id, sources=by_people)
+    return None if area is None else round(math.sqrt(area), 1)
 
 
 def choose(session: Session, generation_id: uuid.UUID, settings: GeneratorSettings) -> None:

@@ -64,9 +64,10 @@ def run_generation(ctx: JobContext) -> dict[str, Any]:
             return {"note": "This run had finished before."}
         model = registry.get_model(session, row.model_id)
         left = service.images_left(session, row)
+        side = service.object_side(session, row.dataset_id)
         total = row.images_total
     sam = loaded_model(ctx.storage, model)
-    settings = GeneratorSettings.from_dict(row.settings) if row.settings else automatic_settings(sam)
+    settings = GeneratorSettings.from_dict(row.settings) if row.settings else automatic_settings(sam, side)
     with ctx.transaction() as session:
         service.choose(session, generation_id, settings)
     generator = MaskGenerator(sam, settings)

@@ -80,6 +80,15 @@ def count_final_masks(
     return session.scalar(query) or 0
 
 
+def median_area(session: Session, dataset_id: uuid.UUID, *, sources: Collection[MaskSource]) -> float | None:
+    """The median of the areas in pixels of the masks that `final_masks` would give; None where it gives none."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    median = func.percentile_cont(0.5).within_group(Mask.area)
+    return session.scalar(
+        select(median).where(is_final(dataset), _of(None, sources)).select_from(Mask).join(Mask.image)
+    )
+
+
 def _of(split: str | None, sources: Collection[MaskSource] | None) -> ColumnElement[bool]:
     in_split = Image.split == split if split is not None else true()
     return and_(in_split, Mask.source.in_(sources)) if sources is not None else and_(in_split, true())

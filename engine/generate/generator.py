@@ -24,7 +24,7 @@ import torch
 from engine.errors import EngineError
 from engine.generate.asking import Asker, BoolArray, Prompts, side_by_side
 from engine.generate.candidate import Candidate, MaskRecord, Sketch, clean_candidate, suppress
-from engine.generate.crops import Crop, crop_windows
+from engine.generate.crops import Crop, crop_windows, layers_for
 from engine.generate.grid import beside, every_second, point_grid
 from engine.generate.pixels import PixelFilter, to_device
 from engine.generate.settings import GeneratorSettings
@@ -87,7 +87,7 @@ class MaskGenerator:
         image = check_rgb(image)
         size = (image.shape[0], image.shape[1])
         settings = self.settings
-        windows = crop_windows(size, settings.crop_n_layers, settings.crop_overlap_ratio or 0)
+        windows = crop_windows(size, self._layers_in(size), settings.crop_overlap_ratio or 0)
         crops = [crop for crop in windows if min(crop.size) >= 1]  # a side of one pixel cannot be halved
         counter = _Counter(sum(self._prompts_in(crop) for crop in crops), progress)
         found: list[Candidate] = []
@@ -118,6 +118,14 @@ class MaskGenerator:
         counter = _Counter(self._prompts_in(crop), progress)
         found = self._in_crop(values, crop, original_size, counter, name)
         return [candidate.record() for candidate in self._finish(found, crops=False)]
+
+    def _layers_in(self, size: tuple[int, int]) -> int:
+        """How many layers of crops an image of (h, w) gets."""
+        settings = self.settings
+        if settings.object_side is None:
+            return settings.crop_n_layers
+        overlap, most = settings.crop_overlap_ratio or 0, settings.crop_n_layers
+        return layers_for(size, settings.object_side, self.model.config, most=most, overlap_ratio=overlap)
 
     def _prompts_in(self, crop: Crop) -> int:
         """How many prompts a crop gets, at most."""
@@ -262,6 +270,14 @@ class MaskGenerator:
         return suppress(cleaned, np.array(untouched), thresh)
 
 
-def automatic_settings(model: Sam) -> GeneratorSettings:
-    """How a model fills images by itself: from its detector's boxes if it has one (docs/log.md compares the two)."""
-    return GeneratorSettings.for_model(model.config, "default" if model.detector is None else "thorough")
+def automatic_settings(model: Sam, object_side: float | None = None) -> GeneratorSettings:
+    """How a model fills images by itself: from its detector's boxes if it has one (docs/log.md compares the two).
+
+    `object_side`: the usual side of the objects that are looked for, in pixels of their images, where it is known. Then
+    images in which they are small for the model get a second layer of crops.
+    """
+    if model.detector is None:
+        return GeneratorSettings.for_model(model.config)
+    if object_side is None:
+        return GeneratorSettings.for_model(model.config, "thorough")
+    return GeneratorSettings.for_model(model.config, "thorough", crop_n_layers=2, object_side=object_side)

@@ -2624,8 +2624,8 @@ export interface components {
         };
         /**
          * StartGeneration
-         * @description Body of POST /api/generations. `preset` "automatic" is what suits the model; `settings` change single values of
-         *     any other.
+         * @description Body of POST /api/generations. `preset` "automatic" is what suits the model and the size of what people drew;
+         *     `settings` change single values of any other.
          */
         StartGeneration: {
             /**

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from backend.annotation import leases
+from backend.annotation import intake, leases
 from backend.annotation import service as annotation
 from backend.annotation.models import Mask, MaskSource, MaskStatus
 from backend.core.runtime import Runtime
@@ -223,12 +223,32 @@ def test_what_suits_the_model_is_chosen_and_written_down(
     admin = login("admin")
     run = admin.post("/api/generations", json={"dataset_id": str(scene.dataset_id)}).json()
     assert (run["preset"], run["settings"]) == ("automatic", {})
-    asked = []
-    monkeypatch.setattr(tasks, "automatic_settings", lambda sam: asked.append(automatic_settings(sam)) or asked[0])
+    asked: list[float | None] = []
+
+    def choose(sam: Any, side: float | None) -> Any:
+        asked.append(side)
+        return automatic_settings(sam, side)
+
+    monkeypatch.setattr(tasks, "automatic_settings", choose)
     run_jobs()
     done = admin.get(f"/api/generations/{run['id']}").json()
     assert done["state"] == "succeeded"
-    assert done["settings"] == asked[0].to_dict()
+    assert done["settings"]["source"] == "grid", "the tiny model has no detector"
+    assert asked == [None], "nobody has drawn anything"
+
+
+def test_objects_are_as_large_as_what_people_drew(make_scene: Callable[..., Scene], runtime: Runtime) -> None:
+    scene = make_scene(train=1, heldout=0, masks=False)
+    with runtime.database.transaction() as session:
+        assert service.object_side(session, scene.dataset_id) is None
+        image_id = session.scalars(select(Image.id).where(Image.dataset_id == scene.dataset_id)).one()
+        squares = [{"segmentation": box_rle(0, 0, side, side)} for side in (4, 10, 20, 30)]
+        intake.import_masks(session, image_id, squares)
+        session.execute(update(Mask).where(Mask.area == 900).values(status=MaskStatus.REJECTED))
+        session.execute(update(Mask).where(Mask.area == 400).values(source=MaskSource.MODEL))
+        assert service.object_side(session, scene.dataset_id) == 10.0
+        session.execute(update(Mask).where(Mask.area == 16).values(source=MaskSource.GENERATED))
+        assert service.object_side(session, scene.dataset_id) == pytest.approx(15.8), "of 100 and 400 pixels"
 
 
 def test_nothing_to_generate_on(login: Any, make_scene: Callable[..., Scene]) -> None:

@@ -82,6 +82,13 @@ def test_crops_have_boxes_of_their_own(detecting, told):
     assert len(told) == 5
 
 
+@pytest.mark.parametrize(("object_side", "crops"), [(300.0, 5), (5.0, 21), (None, 21)])
+def test_small_objects_get_another_layer_of_crops(detecting, told, object_side, crops):
+    settings = GeneratorSettings.preset("thorough", crop_n_layers=2, object_side=object_side)
+    MaskGenerator(detecting, settings).generate(skimage.data.coffee())
+    assert len(told) == crops
+
+
 def test_no_box_no_mask(detecting, embedding, monkeypatch):
     nothing = Detections(np.zeros((0, 4)), np.zeros(0))
     monkeypatch.setattr(detecting.detector, "detect", lambda *_, **__: nothing)
@@ -103,3 +110,6 @@ def test_the_automatic_choice_is_the_detector_where_there_is_one(sure, detecting
     assert automatic_settings(sure) == GeneratorSettings.for_model(sure.config)
     assert automatic_settings(detecting) == GeneratorSettings.for_model(sure.config, "thorough")
     assert automatic_settings(detecting).source == "detector"
+    small = automatic_settings(detecting, 12.5)
+    assert (small.crop_n_layers, small.object_side) == (2, 12.5)
+    assert automatic_settings(sure, 12.5) == automatic_settings(sure)

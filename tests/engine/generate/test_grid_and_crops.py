@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from engine.generate.crops import crop_windows
+from engine.generate.crops import CELLS_PER_OBJECT, crop_windows, layers_for
 from engine.generate.grid import beside, every_second, point_grid
+from engine.model.config import PRESETS as MODELS
 
 
 def test_points_stand_in_the_middle_of_their_cells_x_fastest():
@@ -51,6 +52,20 @@ def test_each_layer_covers_the_image_with_windows_that_overlap(size, num_layers,
             assert all(
                 before[1] - after[0] == overlap for before, after in pairwise(sides) if after[1] < size[1 - start]
             )
+
+
+@given(st.tuples(st.integers(64, 3000), st.integers(64, 3000)), st.floats(1, 400), st.integers(1, 4))
+@settings(deadline=None)
+def test_the_first_layer_that_shows_objects_large_enough_is_the_last(size, side, most):
+    config, ratio = MODELS["maskloom-s"], 512 / 1500
+    chosen = layers_for(size, side, config, most=most, overlap_ratio=ratio)
+    largest = [
+        max(max(crop.size) for crop in crop_windows(size, most, ratio) if crop.layer == layer)
+        for layer in range(1, most + 1)
+    ]
+    cells = [side * config.image_size / window / config.patch_size for window in largest]
+    enough = [layer for layer, shown in enumerate(cells, 1) if shown >= CELLS_PER_OBJECT]
+    assert chosen == (enough[0] if enough else most)
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 8, 32])
