@@ -62,6 +62,7 @@ def simulate(
         num_annotators=annotators,
         mode=mode,
     )
+    loop: Loop | None = None
     person = Person(image_budget_s=budget_s, click_noise_px=click_noise, looks_closer=closer)
     try:
         if stage1_share + stage2_share >= 1:
@@ -80,6 +81,10 @@ def simulate(
             report.about = report_files.about(_command(context), title or data.name)
     except (PlatformError, EngineError) as error:
         console.print(f"[red]error:[/red] {error}", highlight=False)
+        if loop is not None and loop.report.batches:
+            loop.report.about = report_files.about(_command(context), title or data.name)
+            kept, _ = report_files.write(loop.report, out)
+            console.print(f"What was measured until then is in {kept}.", highlight=False)
         raise typer.Exit(1) from error
     files = report_files.write(report, out)
     if as_json:

@@ -104,17 +104,14 @@ class Loop:
         self._say = say
         self._dataset_id = ""
         self._touched: set[str] = set()
+        self.report = Report(dataset_id="", images=len(truth), person=asdict(person), plan=asdict(plan))
 
     def run(self, name: str) -> Report:
-        """Play it through; raises PlatformError with the platform's sentence when a step is refused."""
-        started = time.monotonic()
-        self._dataset_id = self._prepare(name)
-        report = Report(
-            dataset_id=self._dataset_id,
-            images=len(self._truth),
-            person=asdict(self._person),
-            plan=asdict(self._plan),
-        )
+        """Play it through; raises PlatformError with the platform's sentence when a step is refused. What was measured
+        until then is in `report`.
+        """
+        started, report = time.monotonic(), self.report
+        report.dataset_id = self._dataset_id = self._prepare(name)
         stage = 1
         for batch_stage, num_images in self._plan.batches(len(self._truth)):
             if batch_stage != stage:

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.geometry import deepest_level
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,14 +32,12 @@ Window = tuple[int, int, int, int]
 class AugmentSettings:
     """How crops are made.
 
-    `scale_range` is log-uniform and relative to fitting the long side into the frame. `closer` lets it reach as far as
-    the image's details go (`engine.geometry.Detail`), where a model will be asked about them. `min_cells` is the smallest mask
+    `scale_range` is log-uniform and relative to fitting the long side into the frame. `min_cells` is the smallest mask
     kept, in low_res cells; masks covering more than `max_cover` of the crop are dropped (SAM section A). `paste` is the
     chance that one to three objects of other images are laid over a crop (copy-paste, Ghiasi et al. 2021).
     """
 
     scale_range: tuple[float, float] = (0.4, 1.6)
-    closer: bool = False
     flip: float = 0.5
     colour: float = 0.8
     grey: float = 0.08
@@ -112,8 +108,6 @@ def plan_crop(
 ) -> CropPlan:
     """Choose a crop of `sample`; `donors` may give objects, where `settings.paste` asks for some."""
     low, high = settings.scale_range
-    if settings.closer:
-        high *= 2 ** deepest_level(sample.size)
     # Window and size are whole pixels, so the aspect ratio may move by a hair; image and masks move together.
     scale = frame / max(sample.size) * float(np.exp(rng.uniform(np.log(low), np.log(high))))
     window = _window(sample, rng, size / scale)

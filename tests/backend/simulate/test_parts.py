@@ -258,3 +258,27 @@ def test_the_report_tells_how_to_make_it_again_and_no_secret(tmp_path: Path, mon
     done = CliRunner().invoke(app, ["simulate", str(coco_folder(tmp_path / "discs")), *words, "--title", "white discs"])
     assert done.exit_code == 0, done.output
     assert told == ["maskloom simulate discs --rounds-stage2 2 --budget-s 60", "white discs"]
+    told.clear()
+    CliRunner().invoke(app, ["simulate", str(tmp_path / "discs"), "--token", "mlk_secret", "--whole"])
+    assert told == ["maskloom simulate discs --whole", "discs"]
+
+
+def test_a_loop_that_is_cut_short_leaves_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = Batch(
+        stage=1, model_id="m", images=2, human_masks=4, clicks=8, brushed=1, human_seconds_s=40.0,
+        seconds_per_mask=10.0, clicks_per_mask=2.0, masks_per_image=2.0, mean_iou=0.9, proposals=0, proposals_kept=0,
+        wall_s=3.0,
+    )  # fmt: skip
+
+    def run(loop: Loop, name: str) -> Report:
+        loop.report.batches.append(batch)
+        raise PlatformError("the server is gone")
+
+    monkeypatch.setattr(Loop, "run", run)
+    words = ["simulate", str(coco_folder(tmp_path / "discs")), "--token", "t", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1
+    assert "the server is gone" in done.output
+    kept = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [row["human_masks"] for row in kept["batches"]] == [4]
+    assert kept["about"]["command"] == "maskloom simulate discs"
