@@ -1,4 +1,4 @@
-/** What a round's model comes from and how it was trained, in two lines; the models page has the rest. */
+/** What a round's model comes from, how it was trained and why so, in a few lines; the models page has the rest. */
 import { Anchor, Group, Text } from "@mantine/core";
 import { IconArrowRight } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
@@ -34,6 +34,11 @@ export function RoundLineage({ round }: { round: Round }) {
       <Text inherit className="tabular">
         {recipe.map(({ label, value }) => `${label.toLowerCase()} ${value}`).join(" · ")}
       </Text>
+      {reasonsOf(round).map((reason) => (
+        <Text key={reason} inherit>
+          {reason}
+        </Text>
+      ))}
       {software && (
         <Group gap={6}>
           Maskloom {software.version}
@@ -42,6 +47,12 @@ export function RoundLineage({ round }: { round: Round }) {
       )}
     </Group>
   );
+}
+
+/** Why it trained what it trained, where nobody had said; more than one where another worker chose again. */
+function reasonsOf({ cause }: Round): string[] {
+  const reasons = cause.mode_reasons;
+  return Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === "string") : [];
 }
 
 function Version({ model }: { model: Model }) {
