@@ -123,11 +123,13 @@ function unionOf(boxes: readonly ImageBox[]): ImageBox {
   return [Math.min(...of(0)), Math.min(...of(1)), Math.max(...of(2)), Math.max(...of(3))];
 }
 
-/** What a prompt covers, in whole pixels, exclusive on the right and below. */
+/** What prompts cover; they name pixels, a box those of its corners. Exclusive on the right and below. */
 export function boxesOf(prompts: readonly Prompt[]): ImageBox[] {
   return prompts.flatMap((prompt): ImageBox[] => {
-    if (isPoint(prompt)) return [[Math.floor(prompt.x), Math.floor(prompt.y), prompt.x + 1, prompt.y + 1]];
-    return isBox(prompt) ? [prompt.box] : [];
+    if (isPoint(prompt)) return [[prompt.x, prompt.y, prompt.x + 1, prompt.y + 1]];
+    if (!isBox(prompt)) return [];
+    const [x0, y0, x1, y1] = prompt.box;
+    return [[x0, y0, x1 + 1, y1 + 1]];
   });
 }
 
