@@ -19,6 +19,7 @@ from backend.core.db import utcnow
 from backend.core.errors import Conflict, NotFound
 from backend.datasets import service as datasets
 from backend.datasets.models import Dataset, Image
+from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 
@@ -123,11 +124,7 @@ def _has_embedding(model: ModelVersion | None, state: EmbeddingState) -> ColumnE
         return false()
     return (
         select(Embedding.id)
-        .where(
-            Embedding.image_sha256 == Image.sha256,
-            Embedding.encoder_sha256 == model.encoder_sha256,
-            Embedding.state == state,
-        )
+        .where(embeddings.belongs(model.encoder_sha256), Embedding.state == state)
         .correlate(Image)
         .exists()
     )

@@ -48,9 +48,9 @@ def claim(
     *,
     wanted_only: bool = False,
 ) -> list[Claim]:
-    """Claims up to `limit` images for `job_id`: details that a page waits for; then whole images: those a page waits
-    for, then leased ones, then those nobody has done yet, each in order of import, which is the order they are handed
-    out in.
+    """Claims up to `limit` images for `job_id`: those a page waits for, which has nothing until they are there; then
+    details that a page waits for, which has the whole image meanwhile; then leased images, then those nobody has done
+    yet, each in order of import, which is the order they are handed out in.
 
     `wanted_only` leaves out those that no page waits for.
     An image whose claim ended without an answer before is tried alone, and given up after MAX_CLAIMS: what takes a
@@ -65,14 +65,13 @@ def claim(
         .outerjoin(Embedding, belongs(encoder_sha256))
         .where(Image.dataset_id == dataset_id, or_(Embedding.id.is_(None), _is_free(job_id)))
         .order_by(
-            Embedding.wanted_at.desc().nulls_last(),
+            Embedding.wanted_at.desc(),
             case((Image.state == "leased", 0), (Image.state == "todo", 1), else_=2),
             attempts,
             Image.id,
         )
     )
-    if wanted_only:
-        whole = whole.where(Embedding.wanted_at.is_not(None))
+    wanted = whole.where(Embedding.wanted_at.is_not(None))
     details = (
         select(*columns)
         .join(Embedding, Embedding.image_sha256 == Image.sha256)
@@ -85,7 +84,7 @@ def claim(
         )
         .order_by(Embedding.wanted_at.desc(), Embedding.detail)
     )
-    for query in (details, whole):
+    for query in (wanted, details) if wanted_only else (wanted, details, whole):
         if claims := _claim_some(session, job_id, query.limit(limit), encoder_sha256):
             return claims
     return []

@@ -68,6 +68,7 @@ class EmbedRun:
         self.minutes = minutes
         self.embedded = 0
         self.failed = 0
+        self.whole = 0
         self.surprises = 0
         self._encode = encode
         with ctx.transaction() as session:
@@ -158,12 +159,14 @@ class EmbedRun:
         with self.ctx.transaction() as session:
             stored = claims.store(session, self.ctx.storage, self.ctx.job_id, claim, data)
         self.embedded += stored
+        self.whole += stored and claim.detail == WHOLE
 
     def _fail(self, claim: Claim, reason: str) -> None:
         logger.warning("image %s (%s) cannot be embedded: %s", claim.image_id, claim.file_name, reason)
         with self.ctx.transaction() as session:
             claims.fail(session, self.ctx.job_id, claim, reason)
         self.failed += 1
+        self.whole += claim.detail == WHOLE
 
     def _surprise(self, claim: Claim, error: Exception) -> None:
         """An image the encoder fails on is broken; several in a row mean that the encoder or the machine is."""
@@ -182,7 +185,8 @@ class EmbedRun:
             state = embeddings.progress(session, self.dataset_id, self.encoder_sha256)
             if self.wanted_only:
                 embeddings.forget_answers(session, self.dataset_id, self.encoder_sha256)
-            if state.done < state.total or not (self.embedded or self.failed or self.ctx.attempt > 1):
+            # Details change nothing of what anybody else sees.
+            if state.done < state.total or not (self.whole or self.ctx.attempt > 1):
                 return
             events.emit(
                 session,

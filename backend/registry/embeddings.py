@@ -73,7 +73,8 @@ def _enqueue(session: Session, dataset_id: uuid.UUID, model: ModelVersion, *, wa
             "wanted_only": wanted_only,
         },
         title=f"Embed {'what a page waits for' if wanted_only else 'images'} with {model.name}",
-        dataset_id=dataset_id,
+        # One page's wait is no news for everybody who looks at the dataset.
+        dataset_id=None if wanted_only else dataset_id,
         dedupe_key=f"{key}:wanted" if wanted_only else key,
     )
 

@@ -172,7 +172,7 @@ def read_embedding(
     detail: Annotated[
         str,
         Query(
-            pattern=r"^\d{1,2}-\d{1,3}-\d{1,3}$",
+            pattern="^[0-9]{1,2}-[0-9]{1,3}-[0-9]{1,3}$",
             description="level, row and column of a part of the image (`engine.geometry.Detail`)",
         ),
     ] = WHOLE.key,

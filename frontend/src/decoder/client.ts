@@ -66,12 +66,13 @@ export class DecoderClient {
 
   /** Has the next image ready before it is asked for. Failing is no harm: it is then fetched when needed. */
   prefetch(model: ModelRef, image: ImageRef): void {
-    if (!this.isDue()) this.prepareDetail(model, image).catch(() => undefined);
+    if (this.isDue()) return;
+    this.seen.add(keyOf(model, image));
+    this.prepareDetail(model, image).catch(() => undefined);
   }
 
   /** Makes a part of the present image ready, beside the image itself. Throws DecoderError. */
   async prepareDetail(model: ModelRef, detail: ImageRef): Promise<void> {
-    this.seen.add(keyOf(model, detail));
     await this.send({ kind: "prepare", model, image: detail });
   }
 

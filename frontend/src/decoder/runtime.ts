@@ -18,8 +18,8 @@ import { fetchBytes, fetchEmbedding } from "./feeds";
 import { chooseTokens, isAmbiguous, pointInputs } from "./prompting";
 import type { Candidate, DecodeBody, DecodeResult, ImageRef, ModelRef, Runtime } from "./protocol";
 
-/** The image at hand, two details of it, and the next one: of the largest models each holds 28 MB. */
-const PREPARED_KEPT = 4;
+/** The image at hand, the next one, and the details looked at last: of the largest models each holds 28 MB. */
+const PREPARED_KEPT = 6;
 const MODELS_KEPT = 2;
 const TOKENS = 4;
 /** Longest side of a preview, in its own pixels. */

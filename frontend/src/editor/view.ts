@@ -16,6 +16,16 @@ export class View {
     this.move(fitCamera(this.image(), this.size), true);
   }
 
+  /** Shows a part of the image, as large as the window lets it be. */
+  show([x0, y0, x1, y1]: ImageBox): void {
+    const { h, w } = this.image();
+    const whole = x0 <= 0 && y0 <= 0 && x1 >= w && y1 >= h;
+    const { scale, x, y } = fitCamera({ h: y1 - y0, w: x1 - x0 }, this.size, 0);
+    const camera = { scale, x: x - x0 * scale, y: y - y0 * scale };
+    if (whole) this.fit();
+    else this.move(clampCamera(camera, this.image(), this.size), false);
+  }
+
   /** Zooms about the middle of the window. */
   zoom(factor: number): void {
     this.zoomAt(screenPoint(this.size.w / 2, this.size.h / 2), factor);
@@ -40,7 +50,8 @@ export class View {
 
   resized(size: Size): void {
     this.size = size;
-    this.camera = this.fitted ? fitCamera(this.image(), size) : clampCamera(this.camera, this.image(), size);
+    const camera = this.fitted ? fitCamera(this.image(), size) : clampCamera(this.camera, this.image(), size);
+    this.move(camera, this.fitted);
   }
 
   private move(camera: Camera, fitted: boolean): void {

@@ -101,9 +101,18 @@ def test_embedded_images_come_first_and_broken_ones_not_at_all(
     with database.transaction() as session:
         model = make_model(session, storage)
         session.get_one(Dataset, dataset_id).active_model_id = model.id
-        for index, state in ((3, EmbeddingState.READY), (0, EmbeddingState.FAILED), (1, EmbeddingState.PENDING)):
+        # What of an image is embedded in detail, or could not be, does not count.
+        for index, state, detail in (
+            (3, EmbeddingState.READY, "0-0-0"),
+            (3, EmbeddingState.FAILED, "1-0-0"),
+            (0, EmbeddingState.FAILED, "0-0-0"),
+            (0, EmbeddingState.READY, "1-0-0"),
+            (1, EmbeddingState.PENDING, "0-0-0"),
+            (2, EmbeddingState.FAILED, "1-0-0"),
+        ):
             sha256 = session.get_one(Image, images[index]).sha256
-            session.add(Embedding(image_sha256=sha256, encoder_sha256=model.encoder_sha256, state=state))
+            encoder = model.encoder_sha256
+            session.add(Embedding(image_sha256=sha256, encoder_sha256=encoder, state=state, detail=detail))
     order = []
     with database.transaction() as session:
         while (task := leases.lease(session, dataset_id, users[0])) is not None:

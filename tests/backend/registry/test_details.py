@@ -5,13 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from sqlalchemy import select
 
+from backend.core import events
 from backend.core.jobs import Job, JobState
 from backend.core.runtime import Runtime
 from backend.datasets.files import read_rgb
-from backend.datasets.models import Image
+from backend.datasets.models import Dataset, Image
 from backend.registry import claims, embeddings, tasks
 from backend.registry.models import Embedding, ModelVersion
 from engine.geometry import Detail
@@ -74,26 +76,44 @@ def test_a_detail_is_made_when_it_is_asked_for(
 def test_only_details_that_the_image_has(runtime: Runtime, model: ModelVersion, login: Login) -> None:
     _, image_id = fill(runtime)
     client, url = login("annotator"), f"/api/images/{image_id}/embedding"
-    for detail in ("2-0-0", "1-3-0", "0-1-0", "1-0", "x", "1-0-0000", "-1-0-0"):
+    for detail in ("2-0-0", "1-3-0", "0-1-0", "1-0", "x", "1-0-0000", "-1-0-0", "\u0661-\u0660-\u0660"):
         answer = client.get(url, params={"encoder": model.encoder_sha256, "detail": detail})
         assert answer.status_code == 422, detail
     assert "no detail 2-0-0" in client.get(url, params={"encoder": model.encoder_sha256, "detail": "2-0-0"}).text
     assert rows(runtime) == {}
 
 
-def test_a_detail_that_a_page_waits_for_comes_before_all_images(
-    runtime: Runtime, model: ModelVersion, login: Login
+def test_details_come_after_images_that_a_page_waits_for_and_before_others(
+    runtime: Runtime, model: ModelVersion
 ) -> None:
     dataset_id, image_id = fill(runtime)
     with runtime.database.transaction() as session:
-        embeddings.want(session, image_id, model)
+        dataset = session.get_one(Dataset, dataset_id)
+        others = [make_image(session, dataset, storage=runtime.storage).id for _ in range(2)]
         embeddings.want(session, image_id, model, PART)
-        job = uuid.uuid4()
-        order = [claims.claim(session, job, dataset_id, model.encoder_sha256, 1)[0] for _ in range(2)]
-        assert [claim.detail for claim in order] == [PART, PART], "a job finds its own claim again"
-        assert claims.store(session, runtime.storage, job, order[0], b"part")
-        (whole,) = claims.claim(session, job, dataset_id, model.encoder_sha256, 4)
-        assert whole.detail == Detail(0, 0, 0)
+        embeddings.want(session, others[1], model)
+        job, order = uuid.uuid4(), []
+        while taken := claims.claim(session, job, dataset_id, model.encoder_sha256, 1):
+            order.append((taken[0].image_id, taken[0].detail.level))
+            assert claims.store(session, runtime.storage, job, taken[0], b"embedding")
+    assert order[:2] == [(others[1], 0), (image_id, 1)]
+    assert sorted(order[2:]) == sorted([(image_id, 0), (others[0], 0)])
+
+
+def test_a_detail_is_no_news_to_anybody_else(
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_id, image_id = fill(runtime)
+    activate(dataset_id, model)
+    run_jobs()
+    told: list[str] = []
+    emit = events.emit
+    monkeypatch.setattr(events, "emit", lambda session, name, **data: told.append(name) or emit(session, name, **data))
+    with runtime.database.transaction() as session:
+        embeddings.want(session, image_id, model, PART)
+    run_jobs()
+    assert rows(runtime)[PART.key] is not None
+    assert {"image.embedded", "dataset.embedded"}.isdisjoint(told)
 
 
 def test_a_day_of_zooming_leaves_one_job(

@@ -104,7 +104,7 @@ export const GESTURES: readonly (readonly [keys: string, label: string])[] = [
   ["Right click, Alt+click", "This does not belong to it"],
   ["Drag", "A box around the object"],
   ["Shift+click", "A new object, even on a proposal"],
-  ["Wheel", "Zoom at the pointer; the model looks as closely as you do"],
+  ["Wheel", "Zoom at the pointer; the model looks as closely as you do, and no further than the screen"],
   ["Space+drag, middle button", "Move the image"],
   ["Right button with the brush", "Erase (with the eraser: paint)"],
 ];

@@ -21,7 +21,7 @@ import type { DecoderState } from "./state";
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 6_000;
 /** A click waits so long for the detail it was made in; the whole image answers after that. */
-const DETAIL_WAIT_MS = 2_500;
+const DETAIL_WAIT_MS = 1_500;
 
 type Events = {
   onDecoder(state: DecoderState): void;
@@ -33,7 +33,7 @@ type Events = {
 };
 
 type Subject = { readonly model: ModelRef; readonly image: ImageRef; readonly details: Details };
-/** Which detail low_res logits belong to, and the mask that they are. */
+/** Which model's low_res logits they are, of which detail, and the mask that they make. */
 type Origin = { readonly key: string; readonly runs: Runs };
 
 export class Decoding {
@@ -108,8 +108,8 @@ export class Decoding {
   setDetailed(on: boolean): void {
     this.detailed = on;
     this.hovered = null;
-    if (on) this.moved();
-    else this.events.onLook(null);
+    if (this.subject) this.looked(this.subject.details.now);
+    this.moved();
   }
 
   close(): void {
@@ -137,29 +137,31 @@ export class Decoding {
     const extent = shown && extentOf(shown);
     const mask: ImageBox[] = extent ? [[extent[0], extent[1], extent[2] + 1, extent[3] + 1]] : [];
     const wish = this.wish(subject, ...boxesOf(draft.prompts), ...mask);
-    subject.details
-      .within(wish, DETAIL_WAIT_MS)
-      .then(async (detail) => {
-        // Taken back, or the image left, while the detail was being made.
-        if (this.asked !== draft || this.subject !== subject) return;
-        try {
-          const body = { prompts: draft.prompts, mask: draft.shown, preview: false };
-          const result = await this.decode(subject, detail, body);
-          this.events.onDecoded(result);
-          if (this.editor.amend(setAnswers(draft, result.candidates))) this.events.onAnswered();
-        } catch (thrown) {
-          if (detail.level === 0 || asDecoderError(thrown).code === "superseded") throw thrown;
-          // A detail whose embedding is gone is no reason to fail: the whole image is there.
-          subject.details.giveUp(detail);
-          this.asked = null;
-          this.answer();
-        }
-      })
+    this.answerIn(subject, wish, draft)
       .catch((thrown: unknown) => {
-        if (this.asked === draft) this.asked = null;
         const error = asDecoderError(thrown);
         if (error.code !== "superseded") this.events.onFailure(error.message);
+      })
+      // Taken back and redone, or overtaken, it is to be asked for again.
+      .finally(() => {
+        if (this.asked === draft) this.asked = null;
       });
+  }
+
+  private async answerIn(subject: Subject, wish: Detail, draft: Draft): Promise<void> {
+    const detail = await subject.details.within(wish, DETAIL_WAIT_MS);
+    // Taken back, or the image left, while the detail was being made.
+    if (this.editor.doc.draft !== draft || this.subject !== subject) return;
+    const body = { prompts: draft.prompts, mask: draft.shown, preview: false };
+    const result = await this.decode(subject, detail, body).catch((thrown: unknown) => {
+      const error = asDecoderError(thrown);
+      if (detail.level === 0 || error.code === "superseded") throw error;
+      // A detail whose embedding is gone is no reason to fail: the whole image is there.
+      subject.details.failed(detail, error);
+      return this.decode(subject, wholeOf(subject.image.size), body);
+    });
+    this.events.onDecoded(result);
+    if (this.editor.amend(setAnswers(draft, result.candidates))) this.events.onAnswered();
   }
 
   private wish({ details, image }: Subject, ...boxes: ImageBox[]): Detail {
@@ -171,27 +173,27 @@ export class Decoding {
     const result = await this.client.decode(model, detailRefOf(image, detail), {
       ...body,
       prompts: promptsIn(detail, body.prompts),
-      mask: this.maskIn(detail, body.mask),
+      mask: this.maskIn(`${model.id} ${detail.key}`, detail, body.mask),
     });
     const candidates = result.candidates.map((candidate): Candidate => {
       // Coarse pixels of a preview do not fall on the image's; its place is told apart.
       if (body.preview) return candidate;
       const runs = placeIn(candidate.runs, image.size, detail.box);
-      this.origins.set(candidate.logits, { key: detail.key, runs });
+      this.origins.set(candidate.logits, { key: `${model.id} ${detail.key}`, runs });
       return { ...candidate, runs };
     });
     return { ...result, candidates };
   }
 
-  /** The decoder's own logits where it looks at the same detail again, else the mask that they are. */
-  private maskIn(detail: Detail, mask: DecodeBody["mask"]): DecodeBody["mask"] {
+  /** The decoder's own logits where it looks at the same detail again, else the mask that they make. */
+  private maskIn(key: string, detail: Detail, mask: DecodeBody["mask"]): DecodeBody["mask"] {
     if (!(mask instanceof Float32Array)) return mask && cutOut(mask, detail.box);
     const origin = this.origins.get(mask);
-    return origin && origin.key !== detail.key ? cutOut(origin.runs, detail.box) : mask;
+    return origin && origin.key !== key ? cutOut(origin.runs, detail.box) : mask;
   }
 
   private looked(look: Look): void {
-    this.events.onLook(look.detail.level > 0 ? look : null);
+    this.events.onLook(this.detailed && look.detail.level > 0 ? look : null);
     // The pixel under the pointer is asked about again, in what is ready now.
     this.hovered = null;
   }
@@ -200,7 +202,7 @@ export class Decoding {
   hover(point: ImagePoint | null): void {
     const pixel = point && pixelAt(point, this.editor.doc.size);
     const key = pixel && `${pixel.x},${pixel.y}`;
-    if (key === this.hovered) return;
+    if (key !== null && key === this.hovered) return;
     this.hovered = key;
     if (!pixel) this.editor.setPreview(null);
     if (!pixel || !this.subject || !this.ready) return;

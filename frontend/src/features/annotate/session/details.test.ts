@@ -61,11 +61,38 @@ test("what is not ready is asked for again, what cannot be is given up", async (
   waiting.get(wish.key)?.reject(new DecoderError("not_ready", "wait"));
   await vi.advanceTimersByTimeAsync(300);
   expect(prepared).toEqual([wish.key, wish.key]);
-  waiting.get(wish.key)?.reject(new DecoderError("server", "no"));
+  waiting.get(wish.key)?.reject(new DecoderError("mismatch", "no"));
   await vi.advanceTimersByTimeAsync(0);
   expect(looks.at(-1)?.detail.level).toBe(0);
   expect(details.wish(CLOSE).level).toBe(0);
   expect((await details.within(details.wish(CLOSE), 1000)).level).toBe(0);
+});
+
+test("what may pass is tried again by whoever looks there again", async () => {
+  const { details, prepared, waiting, wish } = setUp();
+  details.look(CLOSE);
+  await vi.advanceTimersByTimeAsync(200);
+  waiting.get(wish.key)?.reject(new DecoderError("offline", "no net"));
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(prepared).toHaveLength(1);
+  expect(details.wish(CLOSE)).toEqual(wish);
+  details.look(CLOSE);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(prepared).toHaveLength(2);
+});
+
+test("a detail that the camera has left is not waited for, unless a click is", async () => {
+  const { details, prepared, waiting, wish } = setUp();
+  details.look(CLOSE);
+  await vi.advanceTimersByTimeAsync(200);
+  details.look([0, 0, 1600, 1000]);
+  waiting.get(wish.key)?.reject(new DecoderError("not_ready", "wait"));
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(prepared).toHaveLength(1);
+  void details.within(wish, 2000);
+  waiting.get(wish.key)?.reject(new DecoderError("not_ready", "wait"));
+  await vi.advanceTimersByTimeAsync(500);
+  expect(prepared).toHaveLength(3);
 });
 
 test("an image that was left asks for nothing more", async () => {

@@ -3,7 +3,7 @@
  * person's model looks as closely as they do. A detail's embedding is made when somebody first looks there; until it is ready, and
  * wherever it cannot be made, the whole image stands in.
  */
-import type { DecoderError } from "../../../decoder/errors";
+import { asDecoderError, type DecoderError } from "../../../decoder/errors";
 import { type Detail, smallestDetail, wholeOf } from "../../../geometry/details";
 import { type ImageBox, imagePoint, type Size } from "../../../geometry/points";
 import { isBox, isPoint, type Prompt } from "../../../geometry/prompts";
@@ -12,8 +12,10 @@ import { isBox, isPoint, type Prompt } from "../../../geometry/prompts";
 const SETTLE_MS = 150;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 3_000;
-/** How long a detail may take to be made before the whole image has to do. */
+/** How long is waited for a detail in one go; who looks or clicks there after that asks anew. */
 const PATIENCE_MS = 60_000;
+/** What asking again does not mend. */
+const LASTING = new Set(["mismatch", "bad_file", "runtime"]);
 
 export type Look = { readonly detail: Detail; readonly ready: boolean };
 
@@ -28,6 +30,8 @@ export class Details {
   private readonly ready = new Set<string>();
   private readonly asked = new Map<string, Promise<void>>();
   private readonly impossible = new Set<string>();
+  /** Details that a click waits for, though the camera may have moved on. */
+  private readonly clicked = new Set<string>();
   private looking: Detail;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
@@ -64,18 +68,27 @@ export class Details {
   async within(detail: Detail, ms: number): Promise<Detail> {
     if (!this.isReady(detail)) {
       const pause = new Promise<void>((resolve) => setTimeout(resolve, ms));
+      this.clicked.add(detail.key);
       await Promise.race([this.fetch(detail), pause]);
+      this.clicked.delete(detail.key);
     }
     return this.isReady(detail) ? detail : wholeOf(this.image);
   }
 
-  /** It could not be decoded in after all. */
-  giveUp(detail: Detail): void {
+  /** What is looked at now. */
+  get now(): Look {
+    return { detail: this.looking, ready: this.isReady(this.looking) };
+  }
+
+  /** It could not be made, or not be decoded in. What may pass is tried again when somebody looks or clicks there. */
+  failed(detail: Detail, { code }: DecoderError): void {
     this.ready.delete(detail.key);
-    this.impossible.add(detail.key);
-    if (detail.key !== this.looking.key) return;
-    this.looking = wholeOf(this.image);
-    this.tell();
+    const looking = detail.key === this.looking.key;
+    if (LASTING.has(code)) {
+      this.impossible.add(detail.key);
+      if (looking) this.looking = wholeOf(this.image);
+    }
+    if (looking) this.tell();
   }
 
   close(): void {
@@ -98,22 +111,22 @@ export class Details {
         this.ready.add(detail.key);
         break;
       } catch (error) {
-        const { code } = error as DecoderError;
-        if (code === "superseded") continue;
-        const passes = code === "not_ready" || code === "offline" || code === "signed_out";
-        if (!passes || Date.now() > end) {
-          this.giveUp(detail);
+        const failure = asDecoderError(error);
+        if (failure.code === "superseded") continue;
+        if (failure.code !== "not_ready" || Date.now() > end) {
+          this.failed(detail, failure);
           break;
         }
       }
       await new Promise((resolve) => setTimeout(resolve, pause));
+      if (detail.key !== this.looking.key && !this.clicked.has(detail.key)) break;
     }
     this.asked.delete(detail.key);
     if (detail.key === this.looking.key) this.tell();
   }
 
   private tell(): void {
-    if (!this.closed) this.events.onLook({ detail: this.looking, ready: this.isReady(this.looking) });
+    if (!this.closed) this.events.onLook(this.now);
   }
 }
 

@@ -1,5 +1,9 @@
-/** The open object of an image, kept in this browser, so that a crash or a sign-in in another tab does not cost the clicks. */
+/**
+ * The open object of an image, and what of the image was on screen, kept in this browser, so that a crash or a sign-in in another tab
+ * does not cost the clicks.
+ */
 import { type Doc, type Draft, isTouched } from "../../../editor/document";
+import type { ImageBox } from "../../../geometry/points";
 import type { Prompt } from "../../../geometry/prompts";
 import { decodeRle, encodeRle, type Rle } from "../../../geometry/rle";
 
@@ -10,6 +14,8 @@ type Kept = {
   readonly prompts: readonly Prompt[];
   readonly painted: Rle | null;
   readonly edited: boolean;
+  /** The same clicks are answered otherwise where the model looks at something else. */
+  readonly seen?: ImageBox;
 };
 
 /** What is needed of localStorage, which is looked up late because looking it up may throw. */
@@ -19,7 +25,13 @@ const browserShelf = (): Shelf => localStorage;
 const keyOf = (userId: string) => `maskloom-draft-${userId}`;
 
 /** One draft per user: the latest. Storage that is full or forbidden only means that nothing is kept. */
-export function keepDraft(userId: string, imageId: string, draft: Draft | null, shelf = browserShelf): void {
+export function keepDraft(
+  userId: string,
+  imageId: string,
+  draft: Draft | null,
+  seen: ImageBox,
+  shelf = browserShelf,
+): void {
   try {
     if (!draft || !isTouched(draft)) {
       shelf().removeItem(keyOf(userId));
@@ -33,10 +45,21 @@ export function keepDraft(userId: string, imageId: string, draft: Draft | null, 
       prompts,
       painted: painted && encodeRle(painted),
       edited,
+      seen,
     };
     shelf().setItem(keyOf(userId), JSON.stringify(kept));
   } catch {
     // Nothing to tell: finished masks are kept elsewhere.
+  }
+}
+
+/** What was on screen when the image's draft was kept; null where nothing is known. */
+export function keptView(userId: string, imageId: string, shelf = browserShelf): ImageBox | null {
+  try {
+    const kept = JSON.parse(shelf().getItem(keyOf(userId)) ?? "null") as Kept | null;
+    return kept?.imageId === imageId && kept.seen?.length === 4 ? kept.seen : null;
+  } catch {
+    return null;
   }
 }
 

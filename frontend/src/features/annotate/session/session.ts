@@ -11,7 +11,7 @@ import type { Stuck } from "../sync/queue";
 import { type Hold, hold } from "../sync/tabs";
 import { WorkClock } from "./clock";
 import { Decoding } from "./decoding";
-import { keepDraft, withKeptDraft } from "./drafts";
+import { keepDraft, keptView, withKeptDraft } from "./drafts";
 import { watchObject } from "./hint";
 import { loadImage } from "./image";
 import { Lease } from "./lease";
@@ -113,7 +113,9 @@ export class AnnotateSession {
 
   private begin(task: Task, doc: Doc, image: HTMLImageElement): void {
     this.editor.locked = false;
+    const seen = doc.draft && keptView(this.options.userId, task.image.id);
     this.editor.open(doc, image);
+    if (seen) this.editor.view.show(seen);
     this.clock.reset();
     this.lease.keep(task);
     this.set({ phase: "working", leaseLost: false });
@@ -229,7 +231,7 @@ export class AnnotateSession {
     const { task } = this.state;
     if (task) {
       this.saving?.record(this.editor, task, before, after);
-      keepDraft(this.options.userId, task.image.id, after.draft);
+      keepDraft(this.options.userId, task.image.id, after.draft, this.editor.view.visible());
     }
     // Answers keep the prompts they answer; anything else is a change of mind.
     if (before.draft?.prompts !== after.draft?.prompts) this.acceptWhenAnswered = false;
