@@ -346,7 +346,8 @@ class _Images(Sequence[Sample]):
     def __getitem__(self, index: Any) -> Any:
         image = self._images[index]
         pixels = self._kept.get(image.sha256, lambda: read_rgb(self._run.ctx.storage, image.sha256))
-        return Sample(image.image_id, pixels, tuple(_rle(mask.rle) for mask in image.masks))
+        clicks = tuple(mask.click for mask in image.masks)
+        return Sample(image.image_id, pixels, tuple(_rle(mask.rle) for mask in image.masks), clicks=clicks)
 
 
 class _Embedded(Sequence[EmbeddedSample]):

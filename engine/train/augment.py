@@ -95,6 +95,20 @@ class CropPlan:
     pastes: tuple[Paste, ...]
     colour: Colour
 
+    def clicks(self, masks: Sequence[int]) -> NDArray[np.float32]:
+        """Where people first clicked for these of the sample's masks (-1: none of them), (x, y) in pixels of the crop;
+        (K, 2), NaN where that is not known. It may lie outside.
+        """
+        x0, y0, x1, y1 = self.window
+        height, width = self.out_size
+        found = np.full((len(masks), 2), np.nan, np.float32)
+        for place, index in enumerate(masks):
+            click = self.sample.clicks[index] if 0 <= index < len(self.sample.clicks) else None
+            if click is not None:
+                x = (click[0] - x0) * width / (x1 - x0)
+                found[place] = width - 1 - x if self.flip else x, (click[1] - y0) * height / (y1 - y0)
+        return found
+
 
 def plan_crop(
     sample: Sample,

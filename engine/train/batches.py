@@ -46,8 +46,9 @@ class Batch:
 
     `targets` (N, 4g, 4g) coverage, `image_index` (N,), `offset` (x, y) of the crop in cells of the full grid. Where
     `nothing` (N,) the target is no mask but the cells where there is surely none: a point there should be answered with
-    a predicted IoU of 0. `clicks` (N, 2) is where a person first clicked for that mask, (x, y) in the model frame, NaN
-    where no one did. A part of a step's batch says with `first` at which place of the whole its images begin.
+    a predicted IoU of 0. `clicks` (N, 2) is where a person first clicked for that mask, (x, y) in the pixels that the
+    targets cover, NaN where no one did. A part of a step's batch says with `first` at which place of the whole its
+    images begin.
     """
 
     inputs: Tensor
@@ -128,10 +129,13 @@ class MixedSource:
 
 @dataclass(frozen=True)
 class RenderedCrop:
-    """A crop as a batch takes it: `image` (3, S, S) normalised, `targets` (K, S/4, S/4), `bare` (S/4, S/4) or None."""
+    """A crop as a batch takes it: `image` (3, S, S) normalised, `targets` (K, S/4, S/4), which of the sample's `masks`
+    they are (-1: none), `bare` (S/4, S/4) or None.
+    """
 
     image: Tensor
     targets: Tensor
+    masks: tuple[int, ...]
     bare: Tensor | None
 
 
@@ -139,7 +143,8 @@ def render_with_numpy(plan: CropPlan, settings: AugmentSettings) -> RenderedCrop
     """A crop in the CPU's memory."""
     crop = render(plan, settings)
     bare = None if crop.bare is None else torch.from_numpy(crop.bare)
-    return RenderedCrop(torch.from_numpy(crop.image).permute(2, 0, 1), torch.from_numpy(crop.targets), bare)
+    image, targets = torch.from_numpy(crop.image).permute(2, 0, 1), torch.from_numpy(crop.targets)
+    return RenderedCrop(image, targets, crop.masks, bare)
 
 
 class ImageBatches:
@@ -170,16 +175,16 @@ class ImageBatches:
         room = (self._frame - size.size) // self._patch_size
         offset = (int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1)))
         return Batch(
-            inputs=torch.stack([crop.image for crop in crops]) if crops else torch.zeros(0, 3, size.size, size.size),
+            inputs=torch.stack([image for image, _ in crops]) if crops else torch.zeros(0, 3, size.size, size.size),
             embedded=False,
             offset=offset,
             first=places.start,
-            **stack_targets([ImageTargets(crop.targets, crop.bare) for crop in crops], size.size // LOW_RES_STRIDE),
+            **stack_targets([targets for _, targets in crops], size.size // LOW_RES_STRIDE),
         )
 
-    def _crop(self, rng: np.random.Generator, size: BatchSize) -> RenderedCrop:
-        """A crop that keeps at least one mask. Every crop that keeps none lowers the bar for the next, so that small
-        objects are learned where there are no others.
+    def _crop(self, rng: np.random.Generator, size: BatchSize) -> tuple[Tensor, ImageTargets]:
+        """A crop that keeps at least one mask, and what is asked about it. Every crop that keeps none lowers the bar
+        for the next, so that small objects are learned where there are no others.
         """
         for draw in range(MAX_EMPTY_DRAWS):
             least = max(min(LEAST_CELLS, self._augment.min_cells), self._augment.min_cells * LOWERED**draw)
@@ -194,7 +199,8 @@ class ImageBatches:
             )
             crop = self._renderer(plan, replace(self._augment, min_cells=least))
             if len(crop.targets):
-                return crop
+                clicks = torch.from_numpy(plan.clicks(crop.masks)).to(crop.targets.device)
+                return crop.image, ImageTargets(crop.targets, crop.bare, clicks)
         raise TrainingError("No crop of the training images keeps a mask; the masks are too small to learn.")
 
     def _draw(self, rng: np.random.Generator) -> Sample:

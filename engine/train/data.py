@@ -39,13 +39,15 @@ class Sample:
     """One image and its masks.
 
     `image` is uint8 RGB (H, W, 3); `rles` are compressed COCO RLEs of exactly (H, W). `complete`: all that counts as an
-    object here has a mask, so that a prompt beside the masks has no right answer.
+    object here has a mask, so that a prompt beside the masks has no right answer. `clicks`: where a person first
+    clicked for each mask, (x, y) in pixels, or None; empty: not known.
     """
 
     name: str
     image: UInt8Array
     rles: tuple[Rle, ...]
     complete: bool = False
+    clicks: tuple[tuple[float, float] | None, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:

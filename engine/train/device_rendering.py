@@ -107,16 +107,16 @@ class DeviceRenderer:
         pixels = pixels.flip(-1) if plan.flip else pixels
         covers = [self._lay_over(pixels, paste, size) for paste in plan.pastes]
         laid = torch.stack(covers).amax(dim=0) if covers else None
-        targets = self._targets(plan, sent, _topmost(covers), laid, settings)
+        targets, masks = self._targets(plan, sent, _topmost(covers), laid, settings)
 
         image = torch.zeros(3, size, size, device=self._device)
         image[:, :out_h, :out_w] = (self._jitter(pixels, plan.colour) - self._mean) / self._std
         bare = None if sent.bare is None else self._bare(plan, sent.bare, laid)
-        return RenderedCrop(image, targets, bare)
+        return RenderedCrop(image, targets, masks, bare)
 
     def _targets(
         self, plan: CropPlan, sent: _Sent, pasted: list[Tensor], laid: Tensor | None, settings: AugmentSettings
-    ) -> Tensor:
+    ) -> tuple[Tensor, tuple[int, ...]]:
         grid = plan.size // LOW_RES_STRIDE
         own = sent.masks(list(plan.masks), plan.window)
         cells = _cells(_resize(own, plan.out_size), plan, flip=plan.flip) if len(own) else own.new_zeros(0, grid, grid)
@@ -126,7 +126,9 @@ class DeviceRenderer:
         area = every.sum(dim=(1, 2))
         usable = (area >= settings.min_cells) & (area <= settings.max_cover * grid * grid)
         usable[len(pasted) :] &= area[len(pasted) :] >= MIN_LEFT * before
-        return every[usable.nonzero()[: plan.num_masks, 0]]
+        kept = usable.nonzero()[: plan.num_masks, 0]
+        indices = [*[-1] * len(pasted), *plan.masks]
+        return every[kept], tuple(indices[place] for place in kept.tolist())
 
     def _lay_over(self, pixels: Tensor, paste: Paste, size: int) -> Tensor:
         """Paint the object into `pixels` (3, h, w), in place -> the fraction of each low_res cell that it covers."""

@@ -31,12 +31,13 @@ class Crop:
     """A training crop.
 
     `image` float32 (size, size, 3), normalised, zero where padded; `targets` float32 (K, size/4, size/4), the fraction
-    of each low_res cell that a mask covers; `bare` (size/4, size/4) is 1 where there is surely no object, or None where
-    that is not known.
+    of each low_res cell that a mask covers; `masks` says which of the sample's masks each is, -1 for what was laid over
+    it; `bare` (size/4, size/4) is 1 where there is surely no object, or None where that is not known.
     """
 
     image: FloatArray
     targets: FloatArray
+    masks: tuple[int, ...]
     bare: FloatArray | None = None
 
 
@@ -49,6 +50,7 @@ def render(plan: CropPlan, settings: AugmentSettings) -> Crop:
     laid = np.max(covers, axis=0) if covers else None
 
     kept = [cover for cover in _topmost(covers) if _usable(cover, settings)]
+    masks = [-1] * len(kept)
     for index in plan.masks:
         if len(kept) >= plan.num_masks:
             break
@@ -57,6 +59,7 @@ def render(plan: CropPlan, settings: AugmentSettings) -> Crop:
         target = target if laid is None else target * (1 - laid)
         if _usable(target, settings) and float(target.sum()) >= MIN_LEFT * before:
             kept.append(target)
+            masks.append(index)
     grid = size // LOW_RES_STRIDE
     targets = np.stack(kept[: plan.num_masks]) if kept else np.zeros((0, grid, grid), np.float32)
 
@@ -65,7 +68,7 @@ def render(plan: CropPlan, settings: AugmentSettings) -> Crop:
     bare = None
     if sample.complete:
         bare = bare_cells(sample.bare()[y0:y1, x0:x1], plan.out_size, size, flip=plan.flip, laid=laid)
-    return Crop(normalised, targets, bare)
+    return Crop(normalised, targets, tuple(masks[: plan.num_masks]), bare)
 
 
 def _usable(target: FloatArray, settings: AugmentSettings) -> bool:

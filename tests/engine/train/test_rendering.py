@@ -50,6 +50,8 @@ def test_torch_makes_the_crops_that_numpy_makes(seed: int) -> None:
     assert np.abs(ours.image - theirs.image.permute(1, 2, 0).numpy()).mean() < 0.06
     assert (ours.image == 0).all(axis=-1).sum() == (theirs.image == 0).all(dim=0).sum()
     assert ours.targets.shape == tuple(theirs.targets.shape)
+    assert ours.masks == theirs.masks
+    assert len(ours.masks) == len(ours.targets)
     for mine, other in zip(ours.targets, theirs.targets.numpy(), strict=True):
         assert np.abs(mine - other).mean() < 0.01
     assert (ours.bare is None) == (theirs.bare is None)
@@ -81,6 +83,45 @@ def test_a_pasted_object_hides_what_it_covers_and_is_a_target_itself() -> None:
     np.testing.assert_allclose(pasted * left, 0, atol=0.01)
     assert (crop.image[9:23, 9:23] > 1).all()
     assert (crop.image[30:60, 30:60] < -1).all()
+
+
+def test_a_persons_click_moves_with_the_crop() -> None:
+    # A ring's click lies in its hole, where nothing but the right transformation finds it.
+    ys, xs = np.mgrid[:300, :400]
+    rings, centres = [], [(90, 80), (300, 90), (200, 210)]
+    for x, y in centres:
+        distance = np.hypot(xs - x, ys - y)
+        rings.append((distance > 20) & (distance < 50))
+    image = np.full((300, 400, 3), 120, np.uint8)
+    sample = replace(sample_from_masks("rings", image, rings), clicks=(centres[0], None, centres[2]))
+    known = 0
+    for seed in range(30):
+        planned = plan(sample, seed, AugmentSettings(scale_range=(0.5, 1.5)))
+        crop = render(planned, AugmentSettings(min_cells=20.0))
+        for index, click, target in zip(crop.masks, planned.clicks(crop.masks), crop.targets, strict=True):
+            if index == 1:
+                assert np.isnan(click).all()
+                continue
+            column, row = ((click + 0.5) // 4).astype(int)
+            if 1 <= row < 31 and 1 <= column < 31:
+                known += 1
+                assert target[row, column] < 0.3, "its own hole"
+                reach = target[max(0, row - 12) : row + 13, max(0, column - 12) : column + 13]
+                assert reach.max() > 0.7, "with its own ring around it"
+    assert known > 10
+
+
+def test_a_batch_replays_what_is_known_of_clicks() -> None:
+    sample = photograph()
+    clicked = replace(sample, clicks=((220.0, 120.0), None, None))
+    source = ImageBatches([clicked], frame=256, patch_size=16, augment=NO_AUGMENTATION)
+    batch = source.batch(0, 0, BatchSize(256, 2, 3))
+    assert batch.clicks.shape == (len(batch.targets), 2)
+    told = torch.isfinite(batch.clicks).all(dim=1)
+    assert int(told.sum()) == 2, "one of each image's masks"
+    for (x, y), target in zip(batch.clicks[told].tolist(), batch.targets[told], strict=True):
+        assert (x, y) == (110.0, 60.0)
+        assert target[int(y) // 4, int(x) // 4] == 1
 
 
 def test_what_lies_on_top_is_whole_and_what_lies_under_it_is_not() -> None:
