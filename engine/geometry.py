@@ -118,8 +118,9 @@ class Frame:
 class Detail:
     """A part of an image with an embedding of its own, for objects that the whole image's grid is too coarse for.
 
-    At `level` L a detail is a 2**L-th of the image wide and high, and details follow each other at half their size, so
-    that anything up to half as large as they are lies whole in one of them. Level 0 is the image itself.
+    At `level` L a detail is a 2**L-th of the image's long side, and so of the short one, but that a panorama is first
+    cut into squarer parts. Details follow each other at half their size, so that anything up to half as large as they
+    are lies whole in one of them. Level 0 is the image itself.
     """
 
     level: int
@@ -144,7 +145,8 @@ class Detail:
         """The smallest detail of an image of `size` (h, w) that holds `box`, xyxy in pixels, [x0, x1) by [y0, y1)."""
         x0, y0, x1, y1 = np.asarray(box, dtype=np.float64).tolist()
         for level in range(deepest_level(size), 0, -1):
-            detail = cls(level, _nearest(y0, y1, size[0], level), _nearest(x0, x1, size[1], level))
+            down, across = _halvings(size, level)
+            detail = cls(level, _nearest(y0, y1, size[0], down), _nearest(x0, x1, size[1], across))
             left, top, right, bottom = detail.box(size)
             if left <= x0 and top <= y0 and x1 <= right and y1 <= bottom:
                 return detail
@@ -152,11 +154,13 @@ class Detail:
 
     def box(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         """xyxy in pixels of an image of `size` (h, w). Raises ValueError where the image has no such detail."""
-        last = 2 ** (self.level + 1) - 2
-        if not (0 <= self.level <= deepest_level(size) and 0 <= self.row <= last and 0 <= self.column <= last):
-            raise ValueError(f"An image of {size[1]}x{size[0]} pixels has no detail {self.key}.")
-        top, bottom = (step * size[0] // 2 ** (self.level + 1) for step in (self.row, self.row + 2))
-        left, right = (step * size[1] // 2 ** (self.level + 1) for step in (self.column, self.column + 2))
+        halvings = _halvings(size, self.level) if 0 <= self.level <= deepest_level(size) else (-1, -1)
+        extents = []
+        for step, side, times in zip((self.row, self.column), size, halvings, strict=True):
+            if not 0 <= step <= 2 ** (times + 1) - 2:
+                raise ValueError(f"An image of {size[1]}x{size[0]} pixels has no detail {self.key}.")
+            extents.append((step * side // 2 ** (times + 1), (step + 2) * side // 2 ** (times + 1)))
+        (top, bottom), (left, right) = extents
         return left, top, right, bottom
 
 
@@ -167,12 +171,23 @@ def deepest_level(size: tuple[int, int]) -> int:
     """How far details of an image of `size` (h, w) go before they are too small to show a model anything new."""
     short, long = LEAST_DETAIL
     levels = range(1, DETAIL_LEVELS + 1)
-    return max((n for n in levels if min(size) >= short << n and max(size) >= long << n), default=0)
+    return max(
+        (n for n in levels if min(size) >= short << min(_halvings(size, n)) and max(size) >= long << n), default=0
+    )
 
 
-def _nearest(start: float, end: float, side: int, level: int) -> int:
+def _halvings(size: tuple[int, int], level: int) -> tuple[int, int]:
+    """How often an image's height and width are halved at a level: the short side once less for every time that it
+    goes twice into the long one.
+    """
+    short, long = sorted(size)
+    fewer = max(0, level - ((long // short).bit_length() - 1))
+    return (level, fewer) if size[0] > size[1] else (fewer, level)
+
+
+def _nearest(start: float, end: float, side: int, halvings: int) -> int:
     """Of the details along an axis, the one whose middle is nearest to that of [start, end)."""
-    steps = 2 ** (level + 1)
+    steps = 2 ** (halvings + 1)
     return int(np.clip(np.floor((start + end) / 2 * steps / side - 0.5), 0, steps - 2))
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+Key = tuple[int, int, int]
+
 # (h, w), S: landscape, portrait, square, odd, tiny, extreme, larger and smaller than the model
 FRAMES = [
     ((480, 640), 512),
@@ -25,7 +27,7 @@ FRAMES = [
     ((400, 600), 256),
 ]
 MASKED = [((20, 30), 32), ((9, 9), 32), ((47, 64), 32), ((5, 70), 64), ((3, 2), 32)]
-DETAILED = [(1024, 1024), (603, 1272), (480, 640), (4000, 3001), (300, 200), (15, 9000)]
+DETAILED = [(1024, 1024), (603, 1272), (480, 640), (4000, 3001), (300, 200), (15, 9000), (900, 7300), (2600, 500)]
 UPSAMPLED = [((20, 30), 32), ((30, 20), 32), ((9, 9), 32), ((47, 64), 32), ((5, 70), 64)]
 
 
@@ -107,30 +109,41 @@ def detail_cases(size: tuple[int, int]) -> list[dict[str, object]]:
     for box in boxes:
         holding = [found for level in range(5) for found in details_of(size, level) if holds(found[1], box)]
         deepest = max(found[0][0] for found in holding)
-        key, extent = min((f for f in holding if f[0][0] == deepest), key=lambda f: off_middle(f[0], size, box))
+        key, extent, _ = min((f for f in holding if f[0][0] == deepest), key=lambda f: off_middle(f, box))
         cases.append({"image": {"h": h, "w": w}, "box": box, "key": "-".join(map(str, key)), "extent": extent})
     return cases
 
 
-def details_of(size: tuple[int, int], level: int) -> list[tuple[tuple[int, int, int], list[int]]]:
-    """(level, row, column) and xyxy of all details at a level; none where they are too small."""
-    h, w = size
-    parts = 2**level
-    if level and (Fraction(max(size), parts) < 256 or Fraction(min(size), parts) < 16):
+def details_of(size: tuple[int, int], level: int) -> list[tuple[Key, list[int], tuple[Fraction, Fraction]]]:
+    """(level, row, column), xyxy, and the exact middle (x, y) of all details at a level; none if they are too small."""
+    spare = 0  # halvings that the long side is ahead of the short one
+    while Fraction(max(size), min(size)) >= 2 ** (spare + 1):
+        spare += 1
+    parts = [2**level if side == max(size) else 2 ** max(0, level - spare) for side in size]
+    if level and (Fraction(max(size), max(parts)) < 256 or Fraction(min(size), min(parts)) < 16):
         return []
-    steps = range(2 * parts - 1)
-    at = [[int(Fraction(side * step, 2 * parts)) for step in range(2 * parts + 1)] for side in (w, h)]
-    return [((level, r, c), [at[0][c], at[1][r], at[0][c + 2], at[1][r + 2]]) for r in steps for c in steps]
+    ys, xs = (
+        [int(Fraction(side * step, 2 * count)) for step in range(2 * count + 1)]
+        for side, count in zip(size, parts, strict=True)
+    )
+    return [
+        (
+            (level, r, c),
+            [xs[c], ys[r], xs[c + 2], ys[r + 2]],
+            (Fraction(size[1] * (c + 1), 2 * parts[1]), Fraction(size[0] * (r + 1), 2 * parts[0])),
+        )
+        for r in range(2 * parts[0] - 1)
+        for c in range(2 * parts[1] - 1)
+    ]
 
 
 def holds(extent: list[int], box: list[int]) -> bool:
     return extent[0] <= box[0] and extent[1] <= box[1] and box[2] <= extent[2] and box[3] <= extent[3]
 
 
-def off_middle(key: tuple[int, int, int], size: tuple[int, int], box: list[int]) -> tuple[Fraction, int, int]:
-    level, row, column = key
-    across = abs(Fraction(size[1] * (column + 1), 2 ** (level + 1)) - Fraction(box[0] + box[2], 2))
-    down = abs(Fraction(size[0] * (row + 1), 2 ** (level + 1)) - Fraction(box[1] + box[3], 2))
+def off_middle(found: tuple[Key, list[int], tuple[Fraction, Fraction]], box: list[int]) -> tuple[Fraction, int, int]:
+    (_, row, column), _, middle = found
+    across, down = (abs(at - Fraction(a + b, 2)) for at, a, b in zip(middle, box[:2], box[2:], strict=True))
     return across + down, -row, -column
 
 

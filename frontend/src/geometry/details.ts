@@ -1,9 +1,9 @@
 /**
  * Details: parts of an image with an embedding of their own, for objects that the whole image's grid is too coarse for.
  *
- * At level L a detail is a 2**L-th of the image wide and high, and details follow each other at half their size, so that anything up
- * to half as large as they are lies whole in one of them. Level 0 is the image itself. The same as engine/geometry.py; both read
- * tests/golden/frames.json.
+ * At level L a detail is a 2**L-th of the image's long side, and so of the short one, but that a panorama is first cut into squarer
+ * parts. Details follow each other at half their size, so that anything up to half as large as they are lies whole in one of them.
+ * Level 0 is the image itself. The same as engine/geometry.py; both read tests/golden/frames.json.
  */
 import { clamp, type ImageBox, type Size } from "./points";
 
@@ -27,9 +27,10 @@ export const wholeOf = (image: Size): Detail => ({ level: 0, key: WHOLE, box: [0
 /** The smallest detail that holds a box (exclusive on the right and below). */
 export function smallestDetail(image: Size, [x0, y0, x1, y1]: ImageBox): Detail {
   for (let level = deepestLevel(image); level > 0; level--) {
-    const [row, column] = [nearest(y0, y1, image.h, level), nearest(x0, x1, image.w, level)];
-    const [left, right] = extent(column, image.w, level);
-    const [top, bottom] = extent(row, image.h, level);
+    const [down, across] = halvings(image, level);
+    const [row, column] = [nearest(y0, y1, image.h, down), nearest(x0, x1, image.w, across)];
+    const [left, right] = extent(column, image.w, across);
+    const [top, bottom] = extent(row, image.h, down);
     if (left <= x0 && top <= y0 && x1 <= right && y1 <= bottom) {
       return { level, key: `${level}-${row}-${column}`, box: [left, top, right, bottom] };
     }
@@ -37,20 +38,31 @@ export function smallestDetail(image: Size, [x0, y0, x1, y1]: ImageBox): Detail 
   return wholeOf(image);
 }
 
-function deepestLevel({ h, w }: Size): number {
+function deepestLevel(image: Size): number {
+  const [short, long] = [Math.min(image.h, image.w), Math.max(image.h, image.w)];
   let level = 0;
-  while (level < LEVELS && Math.min(h, w) >= LEAST.short << (level + 1) && Math.max(h, w) >= LEAST.long << (level + 1))
+  while (
+    level < LEVELS &&
+    short >= LEAST.short << Math.min(...halvings(image, level + 1)) &&
+    long >= LEAST.long << (level + 1)
+  )
     level++;
   return level;
 }
 
+/** How often height and width are halved at a level: the short side once less for every time that it goes twice into the long one. */
+function halvings({ h, w }: Size, level: number): [down: number, across: number] {
+  const fewer = Math.max(0, level - Math.floor(Math.log2(Math.max(h, w) / Math.min(h, w))));
+  return h > w ? [level, fewer] : [fewer, level];
+}
+
 /** Of the details along an axis, the one whose middle is nearest to that of [start, end). */
-function nearest(start: number, end: number, side: number, level: number): number {
-  const steps = 2 ** (level + 1);
+function nearest(start: number, end: number, side: number, times: number): number {
+  const steps = 2 ** (times + 1);
   return clamp(Math.floor((((start + end) / 2) * steps) / side - 0.5), 0, steps - 2);
 }
 
-function extent(step: number, side: number, level: number): [number, number] {
-  const steps = 2 ** (level + 1);
+function extent(step: number, side: number, times: number): [number, number] {
+  const steps = 2 ** (times + 1);
   return [Math.floor((step * side) / steps), Math.floor(((step + 2) * side) / steps)];
 }
