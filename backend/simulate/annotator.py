@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -33,6 +33,7 @@ Mask = NDArray[np.bool_]
 BOUNDARY_TOLERANCE_PX = 1.5
 ON_SCREEN = 4  # sides of an object that fill the screen
 LEAST_ON_SCREEN_PX = 64
+AHEAD = 6  # objects whose details are asked for before their turn: simulated people do not pay for the server's time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +107,7 @@ class Annotator:
         """Draw the `most` largest objects of an image with a given model, however long it takes; nothing is saved."""
         look = self._looks_at(image, model)
         objects = self._truth.masks(image["file_name"])[:most]
-        done = [self._segment(look, target) for target in objects]
+        done = [self._segment(look, target) for target in look.in_turn(objects)]
         return Tally(
             image_id=image["id"],
             stage=1,
@@ -126,7 +127,7 @@ class Annotator:
         proposals = [mask for mask in task["masks"] if mask["status"] == "proposed"]
         kept, seconds = self._judge(proposals, objects)
         clicks, brushed, ious = 0, 0, []
-        for target in objects:
+        for target in look.in_turn(objects):
             if any(metrics.iou(target, mask) >= 0.5 for mask in kept):
                 continue
             if seconds + person.find_s + person.click_s > person.image_budget_s:
@@ -227,37 +228,62 @@ class Annotator:
         decoder, size = self._decoder_for(model), (image["height"], image["width"])
 
         def prepare(detail: Detail) -> Image:
-            return decoder.open(self._embedding(image["id"], decoder.encoder_sha256, detail), size)
+            for _ in range(1200):
+                content = self._embedding(image["id"], decoder.encoder_sha256, detail)
+                if content is not None:
+                    return decoder.open(content, size)
+                time.sleep(0.25)
+            raise PlatformError(f"The embedding of image {image['id']} never came. Is an embed worker running?")
 
-        return Look(prepare, size, closer=self._person.looks_closer)
+        def ask(detail: Detail) -> None:
+            self._embedding(image["id"], decoder.encoder_sha256, detail)
 
-    def _embedding(self, image_id: str, encoder_sha256: str, detail: Detail) -> bytes:
-        """The embedding of an image or of a detail, waiting while it is being computed."""
-        for _ in range(1200):
-            try:
-                address = f"/api/images/{image_id}/embedding"
-                return self._platform.get_bytes(address, encoder=encoder_sha256, detail=detail.key)
-            except PlatformError as error:
-                if error.code != "not_ready":
-                    raise
-            time.sleep(0.25)
-        raise PlatformError(f"The embedding of image {image_id} never came. Is an embed worker running?")
+        return Look(prepare, ask, size, closer=self._person.looks_closer)
+
+    def _embedding(self, image_id: str, encoder_sha256: str, detail: Detail) -> bytes | None:
+        """The embedding of an image or of a detail; None while it is being computed, which asking makes happen."""
+        try:
+            address = f"/api/images/{image_id}/embedding"
+            return self._platform.get_bytes(address, encoder=encoder_sha256, detail=detail.key)
+        except PlatformError as error:
+            if error.code != "not_ready":
+                raise
+            return None
 
 
 class Look:
     """What of one image a person has on screen, and the model's view of it: the smallest detail that holds it."""
 
-    def __init__(self, prepare: Callable[[Detail], Image], size: tuple[int, int], *, closer: bool) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[Detail], Image],
+        ask: Callable[[Detail], None],
+        size: tuple[int, int],
+        *,
+        closer: bool,
+    ) -> None:
+        """`prepare` waits for the embedding of a detail, `ask` only has it made."""
         self._prepare = cache(prepare)
+        self._ask = cache(ask)
         self._size = size
         self._closer = closer
         self._last = WHOLE
 
     def at(self, target: Mask) -> tuple[Image, bool]:
         """The view of an object, and whether the person had to move to get it."""
-        detail = Detail.smallest(self._size, on_screen(target)) if self._closer else WHOLE
+        detail = self._detail(target)
         moved, self._last = detail != self._last, detail
         return self._prepare(detail), moved
+
+    def in_turn(self, objects: Sequence[Mask]) -> Iterator[Mask]:
+        """The objects one by one, those that come soon asked for meanwhile."""
+        for number, target in enumerate(objects):
+            for soon in objects[number : number + AHEAD]:
+                self._ask(self._detail(soon))
+            yield target
+
+    def _detail(self, target: Mask) -> Detail:
+        return Detail.smallest(self._size, on_screen(target)) if self._closer else WHOLE
 
 
 def on_screen(target: Mask) -> tuple[int, int, int, int]:
