@@ -15,7 +15,7 @@ AFTER = "uq_embeddings_image_sha256_encoder_sha256_detail"
 
 
 def upgrade() -> None:
-    op.add_column("embeddings", sa.Column("detail", sa.String(), server_default="0-0-0", nullable=False))
+    op.add_column("embeddings", sa.Column("detail", sa.Text(), server_default="0-0-0", nullable=False))
     op.drop_constraint(BEFORE, "embeddings", type_="unique")
     op.create_unique_constraint(AFTER, "embeddings", ["image_sha256", "encoder_sha256", "detail"])
 
