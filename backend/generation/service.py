@@ -28,6 +28,8 @@ from engine.errors import EngineError
 from engine.generate.settings import AUTOMATIC, GeneratorSettings
 
 PROPOSE_KIND = "generation.propose"
+# Masks by people from which on nothing larger than the largest of them is expected, and how much larger is too large.
+ENOUGH, SPARE = 30, 1.5
 PROPOSE_STAGE, GENERATE_STAGE = 2, 3
 
 
@@ -144,14 +146,17 @@ def open_generation(session: Session, dataset_id: uuid.UUID) -> Generation | Non
     return session.scalar(query)
 
 
-def object_side(session: Session, dataset_id: uuid.UUID) -> float | None:
-    """The usual side in pixels, the root of the median area, of what people drew or let stand; None if that is nothing.
+def drawn(session: Session, dataset_id: uuid.UUID) -> tuple[float | None, float | None]:
+    """Of what people drew or let stand: the usual side in pixels, the root of the median area; and the area that
+    nothing here exceeds, with some to spare, once people have drawn enough to know. None: not known.
 
     People draw large objects first, so the smaller half of what was drawn stands for what was not.
     """
     by_people = [source for source in MaskSource if source != MaskSource.GENERATED]
-    area = review.median_area(session, dataset_id, sources=by_people)
-    return None if area is None else round(math.sqrt(area), 1)
+    areas = review.areas(session, dataset_id, sources=by_people)
+    if areas is None:
+        return None, None
+    return round(math.sqrt(areas.median), 1), SPARE * areas.largest if areas.num_masks >= ENOUGH else None
 
 
 def choose(session: Session, generation_id: uuid.UUID, settings: GeneratorSettings) -> None:

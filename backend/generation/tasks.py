@@ -27,7 +27,7 @@ from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from backend.registry.tasks import loaded_model
 from engine.errors import EngineError
 from engine.generate.candidate import MaskRecord
-from engine.generate.generator import MaskGenerator, automatic_settings
+from engine.generate.generator import Drawn, MaskGenerator, automatic_settings
 from engine.generate.proposals import propose
 from engine.generate.settings import GeneratorSettings
 from engine.model.sam import Sam
@@ -64,10 +64,10 @@ def run_generation(ctx: JobContext) -> dict[str, Any]:
             return {"note": "This run had finished before."}
         model = registry.get_model(session, row.model_id)
         left = service.images_left(session, row)
-        side = service.object_side(session, row.dataset_id)
+        drawn = Drawn(*service.drawn(session, row.dataset_id))
         total = row.images_total
     sam = loaded_model(ctx.storage, model)
-    settings = GeneratorSettings.from_dict(row.settings) if row.settings else automatic_settings(sam, side)
+    settings = GeneratorSettings.from_dict(row.settings) if row.settings else automatic_settings(sam, drawn)
     with ctx.transaction() as session:
         service.choose(session, generation_id, settings)
     generator = MaskGenerator(sam, settings)

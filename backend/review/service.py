@@ -7,7 +7,7 @@ people made is reviewed: imports and generated masks pass, unless a reviewer rej
 
 import uuid
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session, contains_eager
@@ -80,13 +80,21 @@ def count_final_masks(
     return session.scalar(query) or 0
 
 
-def median_area(session: Session, dataset_id: uuid.UUID, *, sources: Collection[MaskSource]) -> float | None:
-    """The median of the areas in pixels of the masks that `final_masks` would give; None where it gives none."""
+class Areas(NamedTuple):
+    """Of some masks, in pixels."""
+
+    num_masks: int
+    median: float
+    largest: int
+
+
+def areas(session: Session, dataset_id: uuid.UUID, *, sources: Collection[MaskSource]) -> Areas | None:
+    """The areas of the masks that `final_masks` would give; None where it gives none."""
     dataset = datasets.get_dataset(session, dataset_id)
     median = func.percentile_cont(0.5).within_group(Mask.area)
-    return session.scalar(
-        select(median).where(is_final(dataset), _of(None, sources)).select_from(Mask).join(Mask.image)
-    )
+    figures = select(func.count(), median, func.max(Mask.area)).select_from(Mask).join(Mask.image)
+    count, usual, largest = session.execute(figures.where(is_final(dataset), _of(None, sources))).one()
+    return Areas(count, usual, largest) if count else None
 
 
 def _of(split: str | None, sources: Collection[MaskSource] | None) -> ColumnElement[bool]:

@@ -15,7 +15,8 @@ as TinySAM does, was measured too: few are covered, and in many of those masks l
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -270,14 +271,23 @@ class MaskGenerator:
         return suppress(cleaned, np.array(untouched), thresh)
 
 
-def automatic_settings(model: Sam, object_side: float | None = None) -> GeneratorSettings:
+class Drawn(NamedTuple):
+    """What is known of the objects that are looked for, in pixels of their images: their usual side, and the area that
+    none exceeds. None: not known.
+    """
+
+    side: float | None = None
+    max_area: float | None = None
+
+
+def automatic_settings(model: Sam, drawn: Drawn | None = None) -> GeneratorSettings:
     """How a model fills images by itself: from its detector's boxes if it has one (docs/log.md compares the two).
 
-    `object_side`: the usual side of the objects that are looked for, in pixels of their images, where it is known. Then
-    images in which they are small for the model get a second layer of crops.
+    Images in which such objects as people drew are small for the model get a second layer of crops.
     """
-    if model.detector is None:
-        return GeneratorSettings.for_model(model.config)
-    if object_side is None:
-        return GeneratorSettings.for_model(model.config, "thorough")
-    return GeneratorSettings.for_model(model.config, "thorough", crop_n_layers=2, object_side=object_side)
+    drawn = drawn or Drawn()
+    preset = "default" if model.detector is None else "thorough"
+    settings = GeneratorSettings.for_model(model.config, preset, max_area=drawn.max_area)
+    if drawn.side is None or preset == "default":
+        return settings
+    return replace(settings, crop_n_layers=2, object_side=drawn.side)

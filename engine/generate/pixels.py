@@ -52,8 +52,10 @@ class PixelFilter:
         self, settings: GeneratorSettings, frame: Frame, crop: Crop, size: tuple[int, int], device: torch.device
     ) -> None:
         self._settings, self._crop, self._size = settings, crop, size
-        most = settings.max_mask_fraction
-        self._too_large = float("inf") if most is None else most * size[0] * size[1]
+        part, most = settings.max_mask_fraction, settings.max_area
+        limits = [part * size[0] * size[1]] if part is not None else []
+        limits += [most + 1] if most is not None else []  # of whole pixels
+        self._too_large = min(limits, default=float("inf"))
         self._upsampler = _upsampler(frame, settings.logit_offset)
         self._held = 0
         self._on_device = None if device.type == "cpu" else _device_upsampler(frame, settings.logit_offset, device)

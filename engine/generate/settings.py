@@ -50,6 +50,7 @@ class GeneratorSettings:
             detector's as of the masks'.
         mask_nms_thresh: at the end, the same on masks instead of boxes; None leaves it out.
         crop_n_layers: layers of zoomed crops, 2^layer windows per side each; 0 is the whole image alone.
+        max_area: masks of more pixels of the image than this are dropped; None leaves it out.
         object_side: the usual side of an object in pixels of the image: layers after the first are left out where an
             object of this side is large enough in the layer before (`engine.generate.crops.layers_for`). None: never.
         crop_nms_thresh: across crops, the box overlap above which the more zoomed-in mask replaces the other (0.7).
@@ -74,6 +75,7 @@ class GeneratorSettings:
     box_nms_thresh: float = 0.7
     mask_nms_thresh: float | None = None
     crop_n_layers: int = 0
+    max_area: float | None = None
     object_side: float | None = None
     crop_nms_thresh: float | None = None
     crop_overlap_ratio: float | None = None
@@ -100,8 +102,10 @@ class GeneratorSettings:
         for name in _PARTS_OF_ONE:
             if getattr(self, name) is not None:
                 _between(name, getattr(self, name), 0, 1)
-        if self.object_side is not None and self.object_side <= 0:
-            raise EngineError(f"object_side must be more than 0 pixels, not {self.object_side}.")
+        for name in ("object_side", "max_area"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise EngineError(f"{name} must be more than 0 pixels, not {value}.")
         if self.object_side is not None and self.crop_n_layers < 2:
             raise EngineError(
                 f"object_side has no effect while crop_n_layers is {self.crop_n_layers}. Leave it out, or change that."
@@ -278,7 +282,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "mask_nms_thresh": 0.5,
     },
     # Stage 3 of a model that has a detector: also in four crops, which finds small objects, in four times the seconds.
-    # Where the objects' usual side is known, `automatic_settings` adds a second layer for images that show it small.
+    # Where is known what people drew, `automatic_settings` adds a second layer for images that show such things small.
     "thorough": {
         **_PACKAGED,
         "source": "detector",

@@ -217,38 +217,42 @@ def test_wrong_settings_are_named(
 def test_what_suits_the_model_is_chosen_and_written_down(
     login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine.generate.generator import automatic_settings
+    from engine.generate.generator import Drawn, automatic_settings
 
     scene = make_scene(train=1, heldout=0, masks=False)
     admin = login("admin")
     run = admin.post("/api/generations", json={"dataset_id": str(scene.dataset_id)}).json()
     assert (run["preset"], run["settings"]) == ("automatic", {})
-    asked: list[float | None] = []
+    asked: list[Drawn] = []
 
-    def choose(sam: Any, side: float | None) -> Any:
-        asked.append(side)
-        return automatic_settings(sam, side)
+    def choose(sam: Any, drawn: Drawn) -> Any:
+        asked.append(drawn)
+        return automatic_settings(sam, drawn)
 
     monkeypatch.setattr(tasks, "automatic_settings", choose)
     run_jobs()
     done = admin.get(f"/api/generations/{run['id']}").json()
     assert done["state"] == "succeeded"
     assert done["settings"]["source"] == "grid", "the tiny model has no detector"
-    assert asked == [None], "nobody has drawn anything"
+    assert asked == [Drawn(None, None)], "nobody has drawn anything"
 
 
 def test_objects_are_as_large_as_what_people_drew(make_scene: Callable[..., Scene], runtime: Runtime) -> None:
     scene = make_scene(train=1, heldout=0, masks=False)
     with runtime.database.transaction() as session:
-        assert service.object_side(session, scene.dataset_id) is None
+        assert service.drawn(session, scene.dataset_id) == (None, None)
         image_id = session.scalars(select(Image.id).where(Image.dataset_id == scene.dataset_id)).one()
         squares = [{"segmentation": box_rle(0, 0, side, side)} for side in (4, 10, 20, 30)]
         intake.import_masks(session, image_id, squares)
         session.execute(update(Mask).where(Mask.area == 900).values(status=MaskStatus.REJECTED))
         session.execute(update(Mask).where(Mask.area == 400).values(source=MaskSource.MODEL))
-        assert service.object_side(session, scene.dataset_id) == 10.0
+        assert service.drawn(session, scene.dataset_id) == (10.0, None), "too few to know the largest"
         session.execute(update(Mask).where(Mask.area == 16).values(source=MaskSource.GENERATED))
-        assert service.object_side(session, scene.dataset_id) == pytest.approx(15.8), "of 100 and 400 pixels"
+        assert service.drawn(session, scene.dataset_id) == (15.8, None), "of 100 and 400 pixels"
+        intake.import_masks(
+            session, image_id, [{"segmentation": box_rle(0, n, 5, n + 1)} for n in range(service.ENOUGH)]
+        )
+        assert service.drawn(session, scene.dataset_id) == (pytest.approx(5**0.5, abs=0.1), 600.0)
 
 
 def test_nothing_to_generate_on(login: Any, make_scene: Callable[..., Scene]) -> None:

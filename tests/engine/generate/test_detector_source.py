@@ -8,7 +8,7 @@ import skimage.data
 import torch
 
 from engine.errors import EngineError
-from engine.generate.generator import MaskGenerator, automatic_settings
+from engine.generate.generator import Drawn, MaskGenerator, automatic_settings
 from engine.generate.proposals import default_settings, propose
 from engine.generate.settings import GeneratorSettings
 from engine.geometry import Frame
@@ -110,6 +110,8 @@ def test_the_automatic_choice_is_the_detector_where_there_is_one(sure, detecting
     assert automatic_settings(sure) == GeneratorSettings.for_model(sure.config)
     assert automatic_settings(detecting) == GeneratorSettings.for_model(sure.config, "thorough")
     assert automatic_settings(detecting).source == "detector"
-    small = automatic_settings(detecting, 12.5)
-    assert (small.crop_n_layers, small.object_side) == (2, 12.5)
-    assert automatic_settings(sure, 12.5) == automatic_settings(sure)
+    small = automatic_settings(detecting, Drawn(12.5))
+    assert (small.crop_n_layers, small.object_side, small.max_area) == (2, 12.5, None)
+    assert automatic_settings(sure, Drawn(12.5)) == automatic_settings(sure)
+    for model in (sure, detecting):
+        assert automatic_settings(model, Drawn(12.5, 900.0)).max_area == 900

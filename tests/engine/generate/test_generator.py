@@ -239,12 +239,15 @@ def test_the_papers_pipeline_on_fewer_points(sure, coffee):
 
 
 def test_masks_of_nearly_everything_are_dropped(sure, coffee):
-    loose = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    loose = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0, "min_mask_region_area": 0}
     largest = max(record["area"] for record in MaskGenerator(sure, few(**loose)).generate(coffee))
     fraction = (largest - 1) / (400 * 600)
-    records = MaskGenerator(sure, few(**loose, max_mask_fraction=fraction)).generate(coffee)
-    assert records
-    assert all(record["area"] < largest for record in records)
+    for changes in ({"max_mask_fraction": fraction}, {"max_area": largest - 1}):
+        records = MaskGenerator(sure, few(**loose, **changes)).generate(coffee)
+        assert records
+        assert all(record["area"] < largest for record in records)
+    records = MaskGenerator(sure, few(**loose, max_area=float(largest))).generate(coffee)
+    assert max(record["area"] for record in records) == largest
 
 
 def test_mask_suppression_leaves_no_duplicates(sure, coffee):

@@ -78,6 +78,7 @@ def test_a_change_takes_what_depends_on_it_along():
         ({"crop_n_layers": 3, "crop_n_points_downscale_factor": 4}, "less than one point"),
         ({"crop_n_layers": 1, "object_side": 20}, "object_side has no effect while crop_n_layers is 1"),
         ({"crop_n_layers": 2, "object_side": 0}, "more than 0 pixels"),
+        ({"max_area": -1.0}, "max_area must be more than 0 pixels"),
         ({"points": 3}, "Unknown generator settings: points"),
     ],
 )
