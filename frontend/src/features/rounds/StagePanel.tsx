@@ -56,10 +56,7 @@ export function StagePanel({ datasetId }: { datasetId: string }) {
             )}
           </Group>
         </Group>
-        <SimpleGrid
-          cols={{ base: 1, sm: Math.min(3, Math.max(1, gates.length)), lg: Math.max(1, gates.length) }}
-          spacing="xl"
-        >
+        <SimpleGrid cols={columnsFor(gates.length)} spacing="xl">
           {gates.map((gate) => (
             <GateView key={gate.name} gate={gate} />
           ))}
@@ -78,6 +75,13 @@ export function StagePanel({ datasetId }: { datasetId: string }) {
     </Card>
   );
 }
+
+/** Up to five gates in a row, where there is room for them; more in rows of four. */
+const columnsFor = (gates: number) => ({
+  base: 1,
+  sm: Math.min(3, Math.max(1, gates)),
+  lg: gates > 5 ? 4 : Math.max(1, gates),
+});
 
 function GateView({ gate }: { gate: StageGate }) {
   const Icon = gate.holds ? IconCircleCheck : IconCircleDashed;
