@@ -64,6 +64,13 @@ def platform() -> Iterator[Running]:
     assert code == 0, "Ctrl-C did not stop the platform cleanly"
 
 
+@pytest.fixture
+def http(platform: Running) -> httpx.Client:
+    """The platform's API, as its admin."""
+    headers = {"Authorization": f"Bearer {platform.token}"}
+    return httpx.Client(base_url=platform.url, headers=headers, timeout=60)
+
+
 def _first_sign_in(url: str, log: Path, process: subprocess.Popen[bytes]) -> Running:
     end = time.monotonic() + 180
     while time.monotonic() < end:

@@ -26,12 +26,6 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def http(platform: Running) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {platform.token}"}
-    return httpx.Client(base_url=platform.url, headers=headers, timeout=60)
-
-
-@pytest.fixture
 def dataset(http: httpx.Client) -> Json:
     """One large photograph, embedded."""
     coffee = Pictures.fromarray(skimage.data.coffee())  # type: ignore[no-untyped-call]

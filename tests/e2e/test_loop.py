@@ -43,12 +43,6 @@ def disc(seed: int) -> tuple[bytes, NDArray[np.bool_], tuple[int, int]]:
 
 
 @pytest.fixture
-def http(platform: Running) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {platform.token}"}
-    return httpx.Client(base_url=platform.url, headers=headers, timeout=60)
-
-
-@pytest.fixture
 def dataset(http: httpx.Client) -> Json:
     """A dataset of discs, imported and embedded."""
     policy = {"auto_rounds": False, "auto_stages": False, "round_minutes": 1}

@@ -36,6 +36,17 @@ def fill(runtime: Runtime) -> tuple[uuid.UUID, uuid.UUID]:
         return dataset.id, make_image(session, dataset, storage=runtime.storage, height=height, width=width).id
 
 
+@pytest.fixture
+def embedded(
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """The same, embedded as a whole under its active model."""
+    dataset_id, image_id = fill(runtime)
+    activate(dataset_id, model)
+    run_jobs()
+    return dataset_id, image_id
+
+
 def rows(runtime: Runtime) -> dict[str, str | None]:
     """Where each embedding is stored, by detail."""
     with runtime.database.transaction() as session:
@@ -43,11 +54,9 @@ def rows(runtime: Runtime) -> dict[str, str | None]:
 
 
 def test_a_detail_is_made_when_it_is_asked_for(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, embedded: tuple[uuid.UUID, uuid.UUID]
 ) -> None:
-    dataset_id, image_id = fill(runtime)
-    activate(dataset_id, model)
-    run_jobs()
+    dataset_id, image_id = embedded
     client, url = login("annotator"), f"/api/images/{image_id}/embedding"
     params = {"encoder": model.encoder_sha256, "detail": PART.key}
     for _ in range(2):
@@ -101,11 +110,13 @@ def test_details_come_after_images_that_a_page_waits_for_and_before_others(
 
 
 def test_a_detail_is_no_news_to_anybody_else(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, activate: Activate, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime,
+    model: ModelVersion,
+    run_jobs: RunJobs,
+    embedded: tuple[uuid.UUID, uuid.UUID],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    dataset_id, image_id = fill(runtime)
-    activate(dataset_id, model)
-    run_jobs()
+    _, image_id = embedded
     told: list[str] = []
     emit = events.emit
     monkeypatch.setattr(events, "emit", lambda session, name, **data: told.append(name) or emit(session, name, **data))
@@ -117,11 +128,9 @@ def test_a_detail_is_no_news_to_anybody_else(
 
 
 def test_a_day_of_zooming_leaves_one_job(
-    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, activate: Activate
+    runtime: Runtime, model: ModelVersion, run_jobs: RunJobs, login: Login, embedded: tuple[uuid.UUID, uuid.UUID]
 ) -> None:
-    dataset_id, image_id = fill(runtime)
-    activate(dataset_id, model)
-    run_jobs()
+    _, image_id = embedded
     for column in range(3):
         with runtime.database.transaction() as session:
             embeddings.want(session, image_id, model, Detail(1, 0, column))

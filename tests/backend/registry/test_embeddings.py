@@ -26,6 +26,7 @@ from backend.registry.embed_run import EmbedRun
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from engine.predict.embedding import decode
 from tests.factories.records import fill
+from tests.factories.workers import worker_environment
 
 Login = Callable[..., Any]
 Register = Callable[..., ModelVersion]
@@ -281,15 +282,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing_and_doubles_nothing(
     activate(dataset_id, model)
     with runtime.database.transaction() as session:
         (job_id,) = queued_job_ids(session)
-    settings = runtime.settings
-    environment = {
-        **os.environ,
-        "MASKLOOM_HOME": str(settings.home),
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "MASKLOOM_JOB_LEASE_S": "2",
-        "MASKLOOM_JOB_HEARTBEAT_S": "0.5",
-    }
+    environment = worker_environment(runtime)
     command = [sys.executable, "-c", WORKER, str(job_id)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,6 +1,5 @@
 """Which embeddings stay when models are replaced, and that removing the others loses nothing to a kill or a race."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from backend.registry.models import Embedding, EmbeddingState, ModelVersion
 from backend.rounds.models import Round, RoundState
 from engine.geometry import Detail
 from tests.factories.records import fill, make_dataset, make_image
+from tests.factories.workers import worker_environment
 
 Register = Callable[..., ModelVersion]
 RunJobs = Callable[[], int]
@@ -257,15 +257,7 @@ def test_a_worker_killed_while_it_removes_leaves_nothing_wrong_and_nothing_behin
         job = retention.remove_later(session)
         assert job is not None
         assert queued_job_ids(session) == [job.id]
-    settings = runtime.settings
-    environment = {
-        **os.environ,
-        "MASKLOOM_HOME": str(settings.home),
-        "DATABASE_URL": settings.database_url,
-        "REDIS_URL": settings.redis_url,
-        "MASKLOOM_JOB_LEASE_S": "2",
-        "MASKLOOM_JOB_HEARTBEAT_S": "0.5",
-    }
+    environment = worker_environment(runtime)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(job.id)], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
     # Four went; of the next four two files went, but none of the rows, which say that they have none.

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from engine.errors import EngineError, FormatError
 from engine.masks import boxes, components, metrics, nms, rle, stability
+from tests.golden.make_specks import regions
 
 masks = hnp.arrays(np.bool_, (5, 8, 7))
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -49,18 +50,7 @@ def naive_nms(things, scores, thresh, overlap):
 
 def naive_regions(marked):
     """The 8-connected regions of a mask, each a set of (row, column), by flood fill."""
-    left = set(zip(*(axis.tolist() for axis in np.nonzero(marked)), strict=True))
-    regions = []
-    while left:
-        region, edge = set(), [left.pop()]
-        while edge:
-            y, x = edge.pop()
-            region.add((y, x))
-            near = {(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
-            left -= near
-            edge += near
-        regions.append(region)
-    return regions
+    return regions(marked, True)
 
 
 def painted(mask, regions, value):
