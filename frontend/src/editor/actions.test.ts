@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { areaOf, emptyRuns, type Runs, runsOfPixels } from "../geometry/runs";
+import { areaOf, combine, emptyRuns, type Runs, runsOfPixels } from "../geometry/runs";
 import {
   accept,
   addBox,
@@ -13,6 +13,7 @@ import {
   replaceMask,
   setAnswers,
   settle,
+  standAlone,
 } from "./actions";
 import {
   type Answer,
@@ -59,6 +60,33 @@ test("answers to older prompts are dropped", () => {
   const first = addPrompt(click(1), "a")(emptyDoc(size));
   const second = addPrompt(click(2), "b")(first);
   expect(setAnswers(draftOf(first), three)(second)).toBe(second);
+});
+
+test("strokes made while the decoder is asked go onto its answer", () => {
+  const asked = addPrompt(click(1), "a")(emptyDoc(size));
+  const doc = paint(columns(0, 1), true, "z")(paint(columns(4, 6), false, "z")(asked));
+  expect(awaitsAnswer(doc.draft)).toBe(true);
+  expect(draftShape(draftOf(doc))).toEqual(columns(4, 6));
+  expect(accept(figures)(doc)).toBe(doc);
+  const done = setAnswers(draftOf(asked), three)(doc);
+  expect(draftShape(draftOf(done))).toEqual(combine(columns(1, 2), columns(4, 6), "union"));
+  expect(draftOf(done)).toMatchObject({ strokes: [], edited: true, answers: three });
+  expect(accept(figures)(done).masks[0]).toMatchObject({ source: "model", candidate: 2, predictedIou: null });
+});
+
+test("strokes wait on through another click", () => {
+  const asked = addPrompt(click(1), "a")(emptyDoc(size));
+  const doc = addPrompt(click(2), "z")(paint(columns(4, 6), false, "z")(asked));
+  expect(setAnswers(draftOf(asked), three)(doc)).toBe(doc);
+  expect(draftShape(draftOf(answered(doc)))).toEqual(combine(columns(0, 2), columns(4, 6), "union"));
+});
+
+test("strokes stand by themselves where no answer comes", () => {
+  const asked = addPrompt(click(1), "a")(emptyDoc(size));
+  expect(standAlone(asked)).toBe(asked);
+  const doc = standAlone(paint(columns(4, 6), false, "z")(asked));
+  expect(awaitsAnswer(doc.draft)).toBe(false);
+  expect(accept(figures)(doc).masks[0]?.runs).toEqual(columns(4, 6));
 });
 
 test("candidates are chosen and cycled; the chosen one's logits go with the next click", () => {

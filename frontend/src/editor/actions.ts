@@ -1,7 +1,17 @@
 /** Every edit as a pure function doc -> doc. An action that does not apply returns the same doc, so nothing enters the history. */
 import { type BoxPrompt, clicksOf, isBox, type Prompt } from "../geometry/prompts";
 import { areaOf, combine, emptyRuns, type Runs } from "../geometry/runs";
-import { type Answer, awaitsAnswer, chosenAnswer, type Doc, type DocMask, type Draft, draftShape } from "./document";
+import {
+  type Answer,
+  asksTheSame,
+  awaitsAnswer,
+  chosenAnswer,
+  type Doc,
+  type DocMask,
+  type Draft,
+  draftShape,
+  type Stroke,
+} from "./document";
 
 export type Action = (doc: Doc) => Doc;
 
@@ -15,6 +25,7 @@ function newDraft(id: string, base: DocMask | null): Draft {
     chosen: 0,
     painted: null,
     before: null,
+    strokes: [],
     edited: base?.edited ?? false,
   };
 }
@@ -44,10 +55,27 @@ export function addPrompt(prompt: Exclude<Prompt, { type: "mask" }>, newId: stri
 
 export const addBox = (box: BoxPrompt["box"], newId: string): Action => addPrompt({ type: "box", box }, newId);
 
-/** The decoder's answers to `asked`; dropped when the draft has moved on. */
+const put = ({ runs, erase }: Stroke, shape: Runs | null, doc: Doc): Runs =>
+  combine(shape ?? emptyRuns(doc.size), runs, erase ? "subtract" : "union");
+
+/** The decoder's answers to `asked`, the strokes made meanwhile on the first of them; dropped when the draft has moved on. */
 export function setAnswers(asked: Draft, answers: readonly Answer[]): Action {
-  return (doc) => (doc.draft === asked ? { ...doc, draft: { ...asked, answers, chosen: 0, before: null } } : doc);
+  return (doc) => {
+    const { draft } = doc;
+    if (!draft || !asksTheSame(draft, asked)) return doc;
+    const { strokes } = draft;
+    const first = answers[0]?.runs ?? null;
+    const painted = strokes.length > 0 ? strokes.reduce((shape, stroke) => put(stroke, shape, doc), first) : null;
+    return { ...doc, draft: { ...draft, answers, chosen: 0, painted, before: null, strokes: [] } };
+  };
 }
+
+/** No answer will come: what was painted meanwhile stands by itself. */
+export const standAlone: Action = (doc) => {
+  const { draft } = doc;
+  if (!draft || draft.strokes.length === 0) return doc;
+  return { ...doc, draft: { ...draft, painted: draft.before, before: null, strokes: [] } };
+};
 
 export function choose(index: number): Action {
   return (doc) => {
@@ -64,14 +92,17 @@ export function cycle(step: 1 | -1): Action {
   };
 }
 
-/** Adds a stroke to the draft (or starts one), or takes it away. */
-export function paint(stroke: Runs, erase: boolean, newId: string): Action {
+/** Adds a stroke to the draft (or starts one), or takes it away; to what the decoder will answer where it is being asked. */
+export function paint(runs: Runs, erase: boolean, newId: string): Action {
   return (doc) => {
     const shape = doc.draft && draftShape(doc.draft);
-    if (areaOf(stroke) === 0 || (erase && !shape)) return doc;
+    const waits = awaitsAnswer(doc.draft);
+    if (areaOf(runs) === 0 || (erase && !shape && !waits)) return doc;
     const draft = doc.draft ?? newDraft(newId, null);
-    const painted = combine(shape ?? emptyRuns(doc.size), stroke, erase ? "subtract" : "union");
-    return { ...doc, draft: { ...draft, painted, edited: true } };
+    const stroke = { runs, erase };
+    const after = put(stroke, shape, doc);
+    if (waits) return { ...doc, draft: { ...draft, before: after, strokes: [...draft.strokes, stroke], edited: true } };
+    return { ...doc, draft: { ...draft, painted: after, edited: true } };
   };
 }
 

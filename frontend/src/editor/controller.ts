@@ -4,7 +4,7 @@
  */
 import { clamp, type ImagePoint, type Size } from "../geometry/points";
 import type { Runs } from "../geometry/runs";
-import { type Action, accept, cancelDraft, refine } from "./actions";
+import { type Action, accept, cancelDraft, refine, standAlone } from "./actions";
 import { type Doc, emptyDoc, isTouched } from "./document";
 import { type History, historyOf, push, rebase, redo, replace, undo } from "./history";
 import { listen } from "./pointers";
@@ -181,7 +181,7 @@ export class EditorController implements ToolHost, StageHost {
   /** Takes up a mask; a draft with work in it is accepted, not lost. */
   takeUp(id: string): void {
     if (this.doc.draft?.id === id) return;
-    const close: Action = (doc) => (isTouched(doc.draft) ? accept(this.events.figures())(doc) : doc);
+    const close: Action = (doc) => (isTouched(doc.draft) ? accept(this.events.figures())(standAlone(doc)) : doc);
     this.apply((doc) => refine(id)(close(doc)));
     if (this.tool === "select" || this.tool === "pan") this.setTool("prompt");
   }

@@ -38,6 +38,8 @@ export type Answer = {
   readonly logits: Float32Array;
 };
 
+export type Stroke = { readonly runs: Runs; readonly erase: boolean };
+
 export type Draft = {
   /** The id its mask has or will have. */
   readonly id: string;
@@ -51,8 +53,10 @@ export type Draft = {
   readonly chosen: number;
   /** The shape after brush strokes; it stands before the answers until the next click. */
   readonly painted: Runs | null;
-  /** What stood before the decoder was asked again, so that the picture does not flicker. */
+  /** What stood before the decoder was asked again, with the strokes since, so that the picture does not flicker. */
   readonly before: Runs | null;
+  /** Brush strokes made while the decoder is being asked: they go onto its answer. */
+  readonly strokes: readonly Stroke[];
   readonly edited: boolean;
 };
 
@@ -74,6 +78,14 @@ export const isTouched = (draft: Draft | null): boolean =>
 /** Whether the decoder owes this draft an answer. */
 export const awaitsAnswer = (draft: Draft | null): boolean =>
   draft !== null && draft.answers === null && draft.painted === null && isTouched(draft);
+
+/** Whether an answer to one is an answer to the other: strokes made meanwhile change nothing about that. */
+export const asksTheSame = (one: Draft | null, other: Draft | null): boolean =>
+  awaitsAnswer(one) &&
+  awaitsAnswer(other) &&
+  one?.id === other?.id &&
+  one?.prompts === other?.prompts &&
+  one?.shown === other?.shown;
 
 /** Whether the decoder, asked, found nothing. */
 export const foundNothing = (draft: Draft | null): boolean =>

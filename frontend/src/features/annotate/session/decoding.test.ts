@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Image, Model } from "../../../api/types";
 import type { Candidate, Request, Response } from "../../../decoder/protocol";
-import { addPrompt } from "../../../editor/actions";
+import { addPrompt, paint } from "../../../editor/actions";
 import { EditorController } from "../../../editor/controller";
 import { emptyDoc } from "../../../editor/document";
 import { imagePoint } from "../../../geometry/points";
-import { areaOf, runsOfPixels } from "../../../geometry/runs";
+import { areaOf, type Runs, runsOfPixels } from "../../../geometry/runs";
 import { Decoding } from "./decoding";
 import type { Look } from "./details";
 
@@ -13,6 +13,11 @@ const SIZE = { h: 1000, w: 1000 };
 const image = { id: "i", file_name: "i.png", height: SIZE.h, width: SIZE.w, dataset_id: "d" } as Image;
 const modelOf = (id: string) =>
   ({ id, name: id, encoder_sha256: id, image_size: 768, embed_dim: 1, grid: 48 }) as Model;
+/** A hundred pixels that no answer has. */
+const stroke = runsOfPixels(
+  Uint8Array.from({ length: SIZE.h * SIZE.w }, (_, i) => (i >= 500 && i < 600 ? 1 : 0)),
+  SIZE,
+);
 const click = (x: number, label: 0 | 1 = 1) => addPrompt({ type: "point", x, y: 300, label }, "draft");
 
 /** Answers at once what it is not told to hold back; every decode gives a square of ten pixels and logits of its own. */
@@ -20,6 +25,7 @@ class FakeWorker {
   static requests: Request[] = [];
   static held: (() => void)[] = [];
   static holds: (request: Request) => boolean = () => false;
+  static fails = false;
   onmessage: ((event: MessageEvent<Response>) => void) | null = null;
   onerror: ((event: ErrorEvent) => void) | null = null;
 
@@ -32,6 +38,7 @@ class FakeWorker {
   terminate() {}
 
   private answerTo({ id, kind, image: part }: Request): Response {
+    if (FakeWorker.fails) return { id, kind: "failed", code: "runtime", message: "out of memory" };
     if (kind === "prepare") return { id, kind: "prepared", ms: 1, runtime: { threads: 1, heapBytes: 1 } };
     const pixels = new Uint8Array(part.size.h * part.size.w);
     for (let i = 0; i < 10; i++) pixels[i * part.size.w] = 1;
@@ -82,6 +89,7 @@ beforeEach(() => {
   FakeWorker.requests = [];
   FakeWorker.held = [];
   FakeWorker.holds = () => false;
+  FakeWorker.fails = false;
 });
 
 afterEach(() => {
@@ -132,6 +140,33 @@ test("a click that is taken back and done again before its answer still gets one
   editor.redo();
   await settle();
   expect(editor.doc.draft?.answers).toHaveLength(1);
+});
+
+test("a stroke made before the answer goes onto it, and does not ask again", async () => {
+  const { editor } = await setUp();
+  FakeWorker.holds = ({ kind }) => kind === "decode";
+  editor.apply(click(300));
+  await settle();
+  editor.apply(paint(stroke, false, "draft"));
+  await settle();
+  for (const answer of FakeWorker.held.splice(0)) answer();
+  await settle();
+  expect(decodes()).toHaveLength(1);
+  expect(editor.doc.draft).toMatchObject({ answers: [{ token: 1 }], edited: true });
+  expect(areaOf(editor.doc.draft?.painted as Runs)).toBe(10 + 100);
+});
+
+test("where the decoder fails, what was painted stands by itself", async () => {
+  const { editor } = await setUp();
+  FakeWorker.fails = true;
+  FakeWorker.holds = ({ kind }) => kind === "decode";
+  editor.apply(click(300));
+  await settle();
+  editor.apply(paint(stroke, false, "draft"));
+  for (const answer of FakeWorker.held.splice(0)) answer();
+  await settle();
+  expect(editor.doc.draft?.answers).toBeNull();
+  expect(areaOf(editor.doc.draft?.painted as Runs)).toBe(100);
 });
 
 test("turned off, nothing of a detail is told, and turned on again it is at once", async () => {

@@ -7,9 +7,9 @@ import type { Image, Model } from "../../../api/types";
 import { DecoderClient } from "../../../decoder/client";
 import { asDecoderError } from "../../../decoder/errors";
 import type { Candidate, DecodeBody, DecodeResult, ImageRef, ModelRef } from "../../../decoder/protocol";
-import { setAnswers } from "../../../editor/actions";
+import { setAnswers, standAlone } from "../../../editor/actions";
 import type { EditorController } from "../../../editor/controller";
-import { awaitsAnswer, type Draft } from "../../../editor/document";
+import { asksTheSame, awaitsAnswer, type Draft } from "../../../editor/document";
 import { type Detail, wholeOf } from "../../../geometry/details";
 import { type ImageBox, type ImagePoint, pixelAt } from "../../../geometry/points";
 import { cutOut, extentOf, placeIn, type Runs } from "../../../geometry/runs";
@@ -130,7 +130,7 @@ export class Decoding {
   /** Asks for the draft's answers if it has none. */
   answer(): void {
     const { draft } = this.editor.doc;
-    if (!draft || !this.subject || !this.ready || !awaitsAnswer(draft) || this.asked === draft) return;
+    if (!draft || !this.subject || !this.ready || !awaitsAnswer(draft) || asksTheSame(this.asked, draft)) return;
     this.asked = draft;
     const subject = this.subject;
     const shown = draft.shown instanceof Float32Array ? this.origins.get(draft.shown)?.runs : draft.shown;
@@ -140,7 +140,9 @@ export class Decoding {
     this.answerIn(subject, wish, draft)
       .catch((thrown: unknown) => {
         const error = asDecoderError(thrown);
-        if (error.code !== "superseded") this.events.onFailure(error.message);
+        if (error.code === "superseded") return;
+        if (asksTheSame(this.editor.doc.draft, draft)) this.editor.amend(standAlone);
+        this.events.onFailure(error.message);
       })
       // Taken back and redone, or overtaken, it is to be asked for again.
       .finally(() => {
@@ -151,7 +153,7 @@ export class Decoding {
   private async answerIn(subject: Subject, wish: Detail, draft: Draft): Promise<void> {
     const detail = await subject.details.within(wish, DETAIL_WAIT_MS);
     // Taken back, or the image left, while the detail was being made.
-    if (this.editor.doc.draft !== draft || this.subject !== subject) return;
+    if (!asksTheSame(this.editor.doc.draft, draft) || this.subject !== subject) return;
     const body = { prompts: draft.prompts, mask: draft.shown, preview: false };
     const result = await this.decode(subject, detail, body).catch((thrown: unknown) => {
       const error = asDecoderError(thrown);

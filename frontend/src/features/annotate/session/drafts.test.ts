@@ -41,6 +41,14 @@ test("brush strokes come back as they were", () => {
   expect(areaOf(withKeptDraft("u", "i", empty, shelf).draft?.painted as Runs)).toBe(2);
 });
 
+test("strokes that wait for an answer come back waiting", () => {
+  const both = paint(runsOfPixels([1, 1, 0, 0], { h: 2, w: 2 }), true, "a")(clicked);
+  keepDraft("u", "i", both.draft, SEEN, shelf);
+  const { draft } = withKeptDraft("u", "i", empty, shelf);
+  expect(awaitsAnswer(draft)).toBe(true);
+  expect(draft).toMatchObject({ strokes: [{ erase: true, runs: { h: 2, w: 2 } }], edited: true });
+});
+
 test("other images, other users, finished objects and garbage bring nothing back", () => {
   keepDraft("u", "i", clicked.draft, SEEN, shelf);
   expect(withKeptDraft("u", "other", empty, shelf)).toBe(empty);

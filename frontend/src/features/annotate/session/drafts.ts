@@ -2,6 +2,7 @@
  * The open object of an image, and what of the image was on screen, kept in this browser, so that a crash or a sign-in in another tab
  * does not cost the clicks.
  */
+import { paint } from "../../../editor/actions";
 import { type Doc, type Draft, isTouched } from "../../../editor/document";
 import type { ImageBox } from "../../../geometry/points";
 import type { Prompt } from "../../../geometry/prompts";
@@ -13,6 +14,7 @@ type Kept = {
   readonly baseId: string | null;
   readonly prompts: readonly Prompt[];
   readonly painted: Rle | null;
+  readonly strokes?: readonly { readonly rle: Rle; readonly erase: boolean }[];
   readonly edited: boolean;
   /** The same clicks are answered otherwise where the model looks at something else. */
   readonly seen?: ImageBox;
@@ -37,13 +39,14 @@ export function keepDraft(
       shelf().removeItem(keyOf(userId));
       return;
     }
-    const { id, base, prompts, painted, edited } = draft;
+    const { id, base, prompts, painted, strokes, edited } = draft;
     const kept: Kept = {
       imageId,
       id,
       baseId: base?.id ?? null,
       prompts,
       painted: painted && encodeRle(painted),
+      strokes: strokes.map(({ runs, erase }) => ({ rle: encodeRle(runs), erase })),
       edited,
       seen,
     };
@@ -75,8 +78,9 @@ export function withKeptDraft(userId: string, imageId: string, doc: Doc, shelf =
     if (painted && (painted.h !== doc.size.h || painted.w !== doc.size.w)) return doc;
     const { id, prompts, edited } = kept;
     const shown = base?.runs ?? null;
-    const draft: Draft = { id, base, prompts, shown, answers: null, chosen: 0, painted, before: null, edited };
-    return { ...doc, draft };
+    const asked = { id, base, prompts, shown, answers: null, chosen: 0, painted, before: null, strokes: [], edited };
+    const strokes = (kept.strokes ?? []).map(({ rle, erase }) => paint(decodeRle(rle), erase, id));
+    return strokes.reduce((known: Doc, stroke) => stroke(known), { ...doc, draft: asked });
   } catch {
     return doc;
   }

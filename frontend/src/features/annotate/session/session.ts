@@ -2,7 +2,7 @@
 import { createStore } from "zustand/vanilla";
 import { isSignedOut, messageOf } from "../../../api/problem";
 import type { Task } from "../../../api/types";
-import { accept, cancelDraft, remove } from "../../../editor/actions";
+import { accept, cancelDraft, remove, standAlone } from "../../../editor/actions";
 import { EditorController } from "../../../editor/controller";
 import { awaitsAnswer, type Doc, isTouched } from "../../../editor/document";
 import { completeTask, leaseTask } from "../http";
@@ -127,7 +127,8 @@ export class AnnotateSession {
     const { draft } = this.editor.doc;
     this.acceptWhenAnswered = awaitsAnswer(draft) && this.state.decoder.kind === "ready";
     if (!draft || this.acceptWhenAnswered) return;
-    if (this.editor.apply(accept({ modelId: this.modelId, seconds: this.clock.lapSeconds }))) this.clock.lap();
+    const accepted = accept({ modelId: this.modelId, seconds: this.clock.lapSeconds });
+    if (this.editor.apply((doc) => accepted(standAlone(doc)))) this.clock.lap();
     else this.options.notify(NOTHING_TO_ACCEPT, "info");
   }
 
