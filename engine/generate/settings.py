@@ -283,10 +283,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # Stage 3 of a model that has a detector: also in four crops, which finds small objects, in four times the seconds.
     # Where is known what people drew, `automatic_settings` adds a second layer for images that show such things small.
+    # Rounds make masks softer: right ones of a model after eleven of them fall below the packaged model's bar of
+    # stability, of whose own hardly one does (docs/log.md, 2026-11-26, the last session).
     "thorough": {
         **_PACKAGED,
         "source": "detector",
         "pred_iou_thresh": 0.75,
+        "stability_score_thresh": 0.75,
         "mask_nms_thresh": 0.5,
         "crop_n_layers": 1,
     },
