@@ -39,6 +39,7 @@ class Variant:
     drop_path: float = 0.1
     deep: float = 0.5
     calls: int = 3
+    without: str = ""  # an ingredient of runs/without.py
 
 
 BASE = Variant()
@@ -54,6 +55,10 @@ VARIANTS = {
     "no first lesson": replace(BASE, prototypes=0.0),
     "clicks anywhere": replace(BASE, deep=0.0),
     "one call": replace(BASE, calls=1),
+    "up to eleven calls": replace(BASE, calls=11),
+    "tight boxes": replace(BASE, without="box noise"),
+    "foreground and background as mask prompts": replace(BASE, without="logits"),
+    "all candidates learn": replace(BASE, without="ambiguity"),
     "pre-trained on masked images": replace(BASE, pretrain=1 / 3),
     "random trunk": replace(BASE, trunk=False),
     "random trunk, pre-trained": replace(BASE, trunk=False, pretrain=1 / 3),
@@ -127,24 +132,22 @@ def measure(variant: Variant, folder: Path, *, seed: int, args: argparse.Namespa
         "--still-layers", "8" if variant.trunk else "0",
         "--layer-decay", str(variant.layer_decay), "--jitter", str(variant.jitter), "--paste", str(variant.paste),
         "--drop-path", str(variant.drop_path), "--deep", str(variant.deep), "--calls", str(variant.calls),
-        "--out", str(folder / "train"),
+        "--out", str(folder / "train"), without=variant.without,
     )  # fmt: skip
     limit = ["--limit", str(args.limit)] if args.limit else []
     weights = str(folder / "train/maskloom-s.safetensors")
     val = str(data / "coco/val")
-    report = maskloom(
-        folder, "evaluate", "--model", weights, "--data", val, "--no-noc", "--json", "--device", args.device, *limit
-    )
+    asked = ["--model", weights, "--data", val, "--no-noc", "--json", "--device", args.device, *limit]
+    report = maskloom(folder, "evaluate", *asked, without=variant.without)
     return {key: value for key, value in json.loads(report).items() if isinstance(value, float)}
 
 
-def maskloom(folder: Path, *command: str) -> str:
+def maskloom(folder: Path, *command: str, without: str = "") -> str:
     """Run one of our commands, its messages going to `folder`/log -> what it printed. Raises `FailedError`."""
     folder.mkdir(parents=True, exist_ok=True)
+    program = [str(Path(__file__).with_name("without.py")), without] if without else ["-m", "engine.cli"]
     with (folder / "log").open("a") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", "engine.cli", *command], stdout=subprocess.PIPE, stderr=log, check=False
-        )
+        done = subprocess.run([sys.executable, *program, *command], stdout=subprocess.PIPE, stderr=log, check=False)
     if done.returncode:
         raise FailedError(f"maskloom {command[0]} failed; {folder / 'log'} says why.")
     return done.stdout.decode()

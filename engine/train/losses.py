@@ -78,6 +78,11 @@ def mask_iou(logits: Tensor, targets: Tensor) -> Tensor:
         return torch.where(union > 0, overlap / union.clamp(min=1), torch.ones_like(union))
 
 
+def least(losses: Tensor) -> Tensor:
+    """The best candidate's loss, which alone learns: a prompt may mean several things. (N, 3) -> (N,)."""
+    return losses.min(dim=1).values
+
+
 def interaction_loss(
     logits: Tensor,
     iou_predictions: Tensor,
@@ -105,7 +110,7 @@ def interaction_loss(
     masks = mask_loss(logits, wanted, focal_weight=focal_weight)
     mask_losses, iou_losses = masks[:, 0], errors[:, 0]
     if candidates:
-        mask_losses = mask_losses + masks[:, 1:].min(dim=1).values
+        mask_losses = mask_losses + least(masks[:, 1:])
         iou_losses = iou_losses + errors[:, 1:].mean(dim=1)
     if nothing is not None:
         mask_losses = mask_losses.masked_fill(nothing, 0.0)
