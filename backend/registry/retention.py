@@ -3,7 +3,8 @@
 A round of the whole model makes a new encoder, and with it another embedding of every image. Kept are, image by image,
 those under the encoders of its dataset's active model and of the model that was active before (so that going back
 takes no time), under every encoder that unfinished work reads or writes, and all of an image that somebody annotates
-right now: that page may still use a pair that was replaced. What is removed and wanted again is computed again.
+right now: that page may still use a pair that was replaced. The details of an image that is done were for its
+annotator alone, and go. What is removed and wanted again is computed again.
 
 Removing goes in two steps, each its own transaction: rows become pending, which says that there is no file to rely on;
 then file and row go together, under the row's lock, which whoever writes the file holds as well. Both steps look at
@@ -15,7 +16,7 @@ again, and never a file without a row.
 import uuid
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Select, Uuid, cast, func, or_, select, union, update
+from sqlalchemy import ColumnElement, Select, Uuid, and_, cast, func, or_, select, union, update
 from sqlalchemy.orm import Session
 
 from backend.core import jobs
@@ -25,6 +26,7 @@ from backend.core.storage import Storage
 from backend.datasets.models import Dataset, Image
 from backend.registry.embeddings import EMBED_KIND, lock, storage_key
 from backend.registry.models import Embedding, EmbeddingState, ModelVersion
+from engine.geometry import WHOLE
 
 OUTDATED_KIND = "registry.remove_outdated"
 
@@ -42,7 +44,7 @@ def remove_later(session: Session) -> Job | None:
     """Queues the removal of the embeddings that nothing uses; None when there are none."""
     if not outdated(session):
         return None
-    title = "Remove embeddings of former models"
+    title = "Remove embeddings that nothing uses"
     return jobs.enqueue(session, OUTDATED_KIND, title=title, dedupe_key=OUTDATED_KIND)
 
 
@@ -91,7 +93,8 @@ def remove(session: Session, storage: Storage, encoder_sha256: str, limit: int) 
 
 def _removable(session: Session, encoder_sha256: str) -> tuple[ColumnElement[bool], ...]:
     """The conditions for embeddings under the encoder that nothing uses and nobody computes."""
-    used = or_(Image.dataset_id.in_(_users(session, encoder_sha256)), Image.state == "leased")
+    wanted = or_(Embedding.detail == WHOLE.key, Image.state == "todo")
+    used = or_(and_(Image.dataset_id.in_(_users(session, encoder_sha256)), wanted), Image.state == "leased")
     is_used = select(Image.id).where(Image.sha256 == Embedding.image_sha256, used).correlate(Embedding).exists()
     unclaimed = or_(Embedding.claimed_until.is_(None), Embedding.claimed_until < utcnow())
     return (Embedding.encoder_sha256 == encoder_sha256, unclaimed, ~is_used)

@@ -83,6 +83,33 @@ def test_details_of_former_encoders_go_as_well(
     check_files(runtime)
 
 
+def test_details_go_once_their_image_is_done(
+    runtime: Runtime, versions: list[ModelVersion], run_jobs: RunJobs, activate: Activate
+) -> None:
+    with runtime.database.transaction() as session:
+        dataset = make_dataset(session)
+        images = [
+            make_image(session, dataset, storage=runtime.storage, height=520, width=600, seed=seed).id
+            for seed in range(3)
+        ]
+        dataset_id = dataset.id
+    activate(dataset_id, versions[0])
+    for image_id in images:
+        with runtime.database.transaction() as session:
+            embeddings.want(session, image_id, versions[0], Detail(1, 0, 2))
+        run_jobs()
+    with runtime.database.transaction() as session:
+        for image_id, state in zip(images, ("todo", "leased", "done"), strict=True):
+            session.execute(update(Image).where(Image.id == image_id).values(state=state))
+        done = session.get_one(Image, images[2]).sha256
+    sweep(runtime, run_jobs)
+    with runtime.database.transaction() as session:
+        rows = session.scalars(select(Embedding)).all()
+    assert [row.detail for row in rows if row.image_sha256 == done] == ["0-0-0"]
+    assert sorted(row.detail for row in rows if row.image_sha256 != done) == ["0-0-0"] * 2 + ["1-0-2"] * 2
+    check_files(runtime)
+
+
 def test_the_active_and_the_previous_encoder_keep_their_embeddings(
     runtime: Runtime, versions: list[ModelVersion], run_jobs: RunJobs, activate: Activate
 ) -> None:
