@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-
 from backend.annotation import intake, leases
 from backend.annotation.models import TaskState
 from backend.core.errors import DomainError, NotFound
@@ -23,12 +21,12 @@ from backend.generation.models import GenerationState
 from backend.generation.overlap import free_of
 from backend.registry import embeddings
 from backend.registry import service as registry
-from backend.registry.models import Embedding, EmbeddingState, ModelVersion
+from backend.registry.models import EmbeddingState, ModelVersion
 from backend.registry.tasks import loaded_model
 from engine.errors import EngineError
 from engine.generate.candidate import MaskRecord
 from engine.generate.generator import Drawn, MaskGenerator, automatic_settings
-from engine.generate.proposals import propose
+from engine.generate.proposals import proposal_settings, worth_a_look
 from engine.generate.settings import GeneratorSettings
 from engine.model.sam import Sam
 from engine.predict import embedding as embedding_files
@@ -106,6 +104,7 @@ def run_proposals(ctx: JobContext) -> dict[str, Any]:
     with ctx.transaction() as session:
         model = registry.active_model(session, dataset_id)
         waiting = service.images_to_propose(session, dataset_id, model.id) if model is not None else []
+        drawn = Drawn(*service.drawn(session, dataset_id))
     if model is None or not waiting:
         return {"images": 0, "masks": 0, "note": "Every waiting image has this model's proposals already."}
     sam = loaded_model(ctx.storage, model)
@@ -121,7 +120,7 @@ def run_proposals(ctx: JobContext) -> dict[str, Any]:
             break  # another model was activated, and its own job follows this one
         if embedding is None or embedding.state != EmbeddingState.READY:
             continue  # once it is embedded, `dataset.embedded` asks for proposals again
-        records, error = _attempt(image, partial(_propose, ctx, sam, image, embedding, taken))
+        records, error = _attempt(image, partial(_propose, ctx, sam, model, image, drawn, taken))
         if error:
             failures.add(image.file_name, error)
         with ctx.transaction() as session:
@@ -163,12 +162,8 @@ def _generate(ctx: JobContext, generator: MaskGenerator, model: ModelVersion, im
 
 
 def _propose(
-    ctx: JobContext, sam: Sam, image: Image, embedding: Embedding, taken: Sequence[Mapping[str, Any]]
+    ctx: JobContext, sam: Sam, model: ModelVersion, image: Image, drawn: Drawn, taken: Sequence[Mapping[str, Any]]
 ) -> list[MaskRecord]:
-    try:
-        array: Any = embedding_files.decode(embeddings.read(ctx.storage, embedding))[0]
-    except NotFound:
-        logger.info("the embedding of %s is gone from the storage; using its pixels", image.file_name)
-        with torch.inference_mode():
-            array = sam.embed(sam.preprocess([read_rgb(ctx.storage, image.sha256)]))
-    return propose(sam, array, (image.height, image.width), exclude=taken, name=image.file_name)
+    size = (image.height, image.width)
+    generator = MaskGenerator(sam, proposal_settings(sam, size, drawn))
+    return worth_a_look(_generate(ctx, generator, model, image), size, taken)

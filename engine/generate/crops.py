@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from engine.model.config import ModelConfig
 
+OVERLAP_RATIO = 512 / 1500  # of the first layer's windows, as a part of the image's short side
 CELLS_PER_OBJECT = 2.0  # along a side: smaller ones are seldom found, at this size most are (docs/log.md)
 
 
@@ -54,13 +55,21 @@ def crop_windows(size: tuple[int, int], num_layers: int, overlap_ratio: float) -
 
 
 def layers_for(
-    size: tuple[int, int], object_side: float, config: ModelConfig, *, most: int, overlap_ratio: float
+    size: tuple[int, int],
+    object_side: float,
+    config: ModelConfig,
+    *,
+    least: int = 1,
+    most: int,
+    overlap_ratio: float = OVERLAP_RATIO,
 ) -> int:
-    """How many layers, 1 to `most`, an image of (h, w) needs until objects of `object_side` pixels span enough cells.
+    """How many layers, `least` to `most`, an image of (h, w) needs until objects of `object_side` pixels span enough
+    cells.
 
-    The first layer is always worth it (docs/log.md, 2026-11-26); each further one has four times the crops.
+    Where nothing is to be missed the first layer is always worth it (docs/log.md, 2026-11-26); each further one has
+    four times the crops.
     """
-    for layer in range(1, most):
+    for layer in range(least, most):
         window = max(_layer(size, layer, overlap_ratio)[2])
         if object_side * config.image_size / window >= CELLS_PER_OBJECT * config.patch_size:
             return layer

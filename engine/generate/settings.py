@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from engine.errors import EngineError
+from engine.generate.crops import OVERLAP_RATIO
 from engine.masks import stability
 from engine.model.config import ModelConfig
 
 _CROP_DEFAULTS: dict[str, float | int] = {
     "crop_nms_thresh": 0.7,
-    "crop_overlap_ratio": 512 / 1500,
+    "crop_overlap_ratio": OVERLAP_RATIO,
 }
 _GRID_DEFAULTS: dict[str, float | int] = {"points_per_side": 32, "coarse_first": False}
 _DETECTOR_DEFAULTS: dict[str, float | int] = {"max_boxes": 300, "box_quality_thresh": 0.2}

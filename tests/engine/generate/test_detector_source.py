@@ -9,7 +9,7 @@ import torch
 
 from engine.errors import EngineError
 from engine.generate.generator import Drawn, MaskGenerator, automatic_settings
-from engine.generate.proposals import default_settings, propose
+from engine.generate.proposals import proposal_settings, propose
 from engine.generate.settings import GeneratorSettings
 from engine.geometry import Frame
 from engine.masks import rle
@@ -96,14 +96,23 @@ def test_no_box_no_mask(detecting, embedding, monkeypatch):
 
 
 def test_a_model_proposes_from_its_detector_or_else_from_the_grid(sure, detecting, embedding, told):
-    assert default_settings(detecting).source == "detector"
-    assert default_settings(sure).source == "grid"
+    assert proposal_settings(detecting, SIZE).source == "detector"
+    assert proposal_settings(sure, SIZE).source == "grid"
     propose(detecting, embedding, SIZE)
     assert len(told) == 1
     propose(detecting, embedding, SIZE, GeneratorSettings.preset("proposals", points_per_side=2))
     assert len(told) == 1
     with pytest.raises(EngineError, match="'tiny' has no detector"):
         propose(sure, embedding, SIZE, SETTINGS)
+
+
+def test_proposals_look_at_crops_where_what_people_drew_is_small(sure, detecting):
+    cell = detecting.config.patch_size * max(SIZE) / detecting.config.image_size
+    for side, layers in ((2.1 * cell, 0), (1.9 * cell, 1), (cell / 2, 2)):
+        chosen = proposal_settings(detecting, SIZE, Drawn(side, 900.0))
+        assert (chosen.crop_n_layers, chosen.max_area) == (layers, 900.0)
+        assert proposal_settings(sure, SIZE, Drawn(side)).crop_n_layers == 0
+    assert proposal_settings(detecting, SIZE) == GeneratorSettings.for_model(detecting.config, "detector")
 
 
 def test_the_automatic_choice_is_the_detector_where_there_is_one(sure, detecting):
