@@ -31,7 +31,7 @@ class Variant:
     trunk: bool = True
     pretrain: float = 0.0
     scenes: float = 0.25
-    regions: float = 0.15
+    regions: float = 0.0
     prototypes: float = 0.15
     layer_decay: float = 0.8
     jitter: float = 2.0
@@ -47,7 +47,7 @@ VARIANTS = {
     "recipe": BASE,
     "another seed": BASE,
     "no objects of other images": replace(BASE, paste=0.0),
-    "no region hierarchies": replace(BASE, regions=0.0),
+    "region hierarchies": replace(BASE, regions=0.15),
     "no generated scenes": replace(BASE, scenes=0.0),
     "no large-scale jitter": replace(BASE, jitter=1.0),
     "no drop path": replace(BASE, drop_path=0.0),
@@ -55,7 +55,7 @@ VARIANTS = {
     "no first lesson": replace(BASE, prototypes=0.0),
     "clicks anywhere": replace(BASE, deep=0.0),
     "one call": replace(BASE, calls=1),
-    "up to eleven calls": replace(BASE, calls=11),
+    "eleven calls, always": replace(BASE, without="short interactions"),
     "tight boxes": replace(BASE, without="box noise"),
     "foreground and background as mask prompts": replace(BASE, without="logits"),
     "all candidates learn": replace(BASE, without="ambiguity"),

@@ -7,11 +7,12 @@ should train like that, so these are no settings of the engine: `runs/ablate.py`
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.cli import app
 from engine.model.prompt_encoder import PromptEncoder
-from engine.train import clicks, losses
+from engine.train import clicks, losses, recipe
+from engine.train.interaction import InteractionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,21 @@ def ambiguity() -> None:
     losses.least = mean
 
 
-INGREDIENTS: dict[str, Callable[[], None]] = {"box noise": box_noise, "logits": logits, "ambiguity": ambiguity}
+def short_interactions() -> None:
+    """Every interaction has eleven calls of the decoder, as in the paper."""
+
+    def long(**settings: Any) -> InteractionSettings:
+        return InteractionSettings(**{**settings, "length_weights": (0.0,) * 10 + (1.0,)})
+
+    recipe.InteractionSettings = long  # type: ignore[assignment, attr-defined]
+
+
+INGREDIENTS: dict[str, Callable[[], None]] = {
+    "box noise": box_noise,
+    "logits": logits,
+    "ambiguity": ambiguity,
+    "short interactions": short_interactions,
+}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in INGREDIENTS:
