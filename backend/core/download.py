@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
@@ -23,14 +24,17 @@ def send_stored(
     media_type: str,
     cache_control: str = FOR_EVER,
     shrinks: bool = False,
+    file_name: str | None = None,
 ) -> Response:
     """The stored file; 304 if the client has it already.
 
     `etag` is its content's hash, without quotes. A small file that `shrinks` is compressed on its way, if the client
-    takes that.
+    takes that. With a `file_name` browsers save it under that name.
     """
     quoted = f'"{etag}"'
     headers = {"ETag": quoted, "Cache-Control": cache_control}
+    if file_name is not None:
+        headers["Content-Disposition"] = attachment(file_name)
     zipped = shrinks and "gzip" in accepted_encodings(request)
     if shrinks:
         headers["Vary"] = "Accept-Encoding"
@@ -51,6 +55,11 @@ def send_stored(
         return FileResponse(path, media_type=media_type, headers=headers)
     headers["Content-Length"] = str(storage.size(key))
     return StreamingResponse(_chunks(storage, key), media_type=media_type, headers=headers)
+
+
+def attachment(file_name: str) -> str:
+    """The header's value for a file to be saved, whatever characters its name has."""
+    return f"attachment; filename*=utf-8''{quote(file_name, safe='')}"
 
 
 def accepted_encodings(request: Request) -> set[str]:

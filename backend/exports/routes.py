@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Iterator
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response, status
 from fastapi.responses import StreamingResponse
 
 from backend.accounts.dependencies import AdminUser, AnnotatorUser, RuntimeDep
 from backend.core.db import SessionDep
+from backend.core.download import attachment
 from backend.core.errors import problem, problem_responses
 from backend.core.storage import Storage
 from backend.exports import service
@@ -90,7 +90,7 @@ def download(
         detail = f"The file has {size} bytes; the range asked for begins behind its end. Download it from the start."
         unsatisfiable = {**headers, "Content-Range": f"bytes */{size}"}
         return problem(416, "Range not satisfiable", detail, "range_not_satisfiable", headers=unsatisfiable)
-    headers["Content-Disposition"] = f"attachment; filename*=utf-8''{quote(service.download_name(session, row))}"
+    headers["Content-Disposition"] = attachment(service.download_name(session, row))
     if span is not None:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
     part = span or Span(start=0, stop=size)

@@ -129,6 +129,27 @@ def embed_dataset(model_id: uuid.UUID, body: ActivateIn, _: AdminUser, session: 
 
 
 @router.get(
+    "/models/{model_id}/checkpoint",
+    summary="Download a version's weights",
+    response_class=Response,
+    responses={**_FILE_RESPONSES, **problem_responses(404)},
+)
+def read_checkpoint(
+    model_id: uuid.UUID, _: AnnotatorUser, session: SessionDep, runtime: RuntimeDep, request: Request
+) -> Response:
+    """Encoder, decoder and detector, for `engine.load(FILE)` and `maskloom generate --model FILE`."""
+    model = service.get_model(session, model_id)
+    return send_stored(
+        request,
+        runtime.storage,
+        model.weights_key,
+        etag=model.weights_sha256,
+        media_type=_BINARY,
+        file_name=f"{model.name}.safetensors",
+    )
+
+
+@router.get(
     "/models/{model_id}/prepare.onnx",
     summary="Download the once-per-image graph",
     response_class=Response,

@@ -11,7 +11,7 @@ from backend.registry.models import ModelVersion
 
 
 class ModelOut(BaseModel):
-    """One model version: which encoder its embeddings must come from, and where its two graphs are."""
+    """One model version: which encoder its embeddings must come from, and where its weights and two graphs are."""
 
     id: uuid.UUID
     name: str
@@ -26,6 +26,7 @@ class ModelOut(BaseModel):
     metrics: dict[str, Any]
     lineage: dict[str, Any]
     created_at: datetime
+    checkpoint_url: str
     prepare_url: str
     decode_url: str
     active_in: list[uuid.UUID]
@@ -36,7 +37,11 @@ class ModelOut(BaseModel):
         columns = {name: getattr(model, name) for name in cls.model_fields if hasattr(model, name)}
         base = f"/api/models/{model.id}"
         return cls(
-            **columns, prepare_url=f"{base}/prepare.onnx", decode_url=f"{base}/decode.onnx", active_in=list(active_in)
+            **columns,
+            checkpoint_url=f"{base}/checkpoint",
+            prepare_url=f"{base}/prepare.onnx",
+            decode_url=f"{base}/decode.onnx",
+            active_in=list(active_in),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from datetime import UTC, datetime
@@ -42,12 +43,15 @@ def _plot(report: Report) -> Figure:
     figure = Figure(figsize=(max(11.0, 1.5 * len(batches)), 6.5), layout="constrained")
     axes = figure.subplots(2, 2)
     labels = [f"{i + 1}\nstage {b.stage}" for i, b in enumerate(batches)]
-    _line(axes[0, 0], labels, [b.seconds_per_mask for b in batches], _seconds_title(report), "#3b6fd4")
+    seconds = _seconds_title(report)
+    _line(axes[0, 0], labels, [b.seconds_per_mask for b in batches], seconds, "#3b6fd4", "a mask drawn")
+    _line(axes[0, 0], labels, [_seconds_left(b) for b in batches], seconds, "#2f9e6e", "with kept proposals")
+    axes[0, 0].legend(frameon=False, fontsize=7)
     _line(
         axes[0, 1], labels, [b.masks_per_image for b in batches], "Masks per image (kept proposals included)", "#2f9e6e"
     )
     rounds = [b.round for b in batches if b.round]
-    for key, colour in (("miou_1", "#c4622d"), ("miou_5", "#7a4fbf")):
+    for key, colour, side in (("miou_1", "#c4622d", -1), ("miou_5", "#7a4fbf", 1)):
         values = [_metric(batches[0], "before", key), *(_metric(b, "after", key) for b in batches if b.round)]
         names = ["start", *(f"round {r['number']}\n{r['mode']}" for r in rounds)]
         _line(
@@ -57,6 +61,7 @@ def _plot(report: Report) -> Figure:
             "Held-out mIoU (of the round's candidate)",
             colour,
             key.replace("miou_", "clicks: "),
+            side,
         )
     axes[1, 0].legend(frameon=False)
     if report.generation:
@@ -74,6 +79,11 @@ def _plot(report: Report) -> Figure:
         axes[1, 1].legend(frameon=False, fontsize=7)
     figure.suptitle(f"Simulated loop: {report.images} images, {report.wall_s / 60:.1f} minutes")
     return figure
+
+
+def _seconds_left(batch: Batch) -> float:
+    """Human seconds for each mask that was left in the images, kept proposals among them; nan without proposals."""
+    return batch.human_seconds_s / (batch.human_masks + batch.proposals_kept) if batch.proposals_kept else math.nan
 
 
 def _seconds_title(report: Report) -> str:
@@ -95,10 +105,15 @@ def _metric(batch: Batch, when: str, key: str) -> float:
     return float(values.get(key, float("nan")))
 
 
-def _line(axis: mpl.axes.Axes, names: list[str], values: list[float], title: str, colour: str, label: str = "") -> None:
+def _line(
+    axis: mpl.axes.Axes, names: list[str], values: list[float], title: str, colour: str, label: str = "", side: int = 1
+) -> None:
+    """A line whose figures stand above it (`side` 1) or below (-1)."""
     axis.plot(names, values, marker="o", color=colour, label=label)
     for x, y in enumerate(values):
-        axis.annotate(f"{y:.2f}", (x, y), textcoords="offset points", xytext=(0, 7), ha="center")
+        if math.isnan(y):
+            continue
+        axis.annotate(f"{y:.2f}", (x, y), textcoords="offset points", xytext=(0, 7 if side > 0 else -15), ha="center")
     axis.set_title(title)
     highest = float(axis.dataLim.ymax)  # of every line drawn here so far
     axis.set_ylim(0, highest * 1.2 if highest > 0 else 1)

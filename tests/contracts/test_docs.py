@@ -2,10 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import skimage.data
 import typer.main
 import yaml
+from PIL import Image
 
 from backend.cli import app
 from backend.settings import Settings
@@ -32,6 +35,16 @@ def test_every_command_is_in_the_readme() -> None:
     internal = {"serve", "migrate"}
     missing = [name for name in commands if name not in internal and f"maskloom {name}" not in readme]
     assert [name for name in missing if f"/ `{name}`" not in readme] == []
+
+
+def test_the_readmes_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (snippet,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    Image.fromarray(skimage.data.coffee()[::2, ::2]).save(tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(snippet, "README.md", "exec"), names)  # noqa: S102 - our own words
+    assert names["result"].masks.shape[1:] == names["rgb"].shape[:2]
+    assert names["records"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

@@ -15,6 +15,7 @@ import torch
 from sqlalchemy import func, select
 
 from backend.core import jobs
+from backend.core.download import attachment
 from backend.core.errors import Full
 from backend.core.jobs import Job, JobState
 from backend.core.runtime import Runtime
@@ -22,6 +23,7 @@ from backend.datasets.models import Dataset
 from backend.registry import service, tasks
 from backend.registry.models import ModelVersion
 from engine.model import registry as engine_registry
+from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from tests.factories.datasets import make_dataset
 
 Login = Callable[..., Any]
@@ -212,6 +214,19 @@ def test_graphs_are_cached_for_good(login: Login, register: Register) -> None:
         again = client.get(f"/api/models/{model.id}/{part}.onnx", headers={"If-None-Match": f'W/"{sha256}"'})
         assert (again.status_code, again.content) == (304, b"")
     assert client.get(f"/api/models/{uuid.uuid4()}/decode.onnx").status_code == 404
+
+
+def test_a_downloaded_checkpoint_is_the_model(
+    login: Login, register: Register, runtime: Runtime, tmp_path: Path
+) -> None:
+    model = register(1)
+    address = login("annotator").get(f"/api/models/{model.id}").json()["checkpoint_url"]
+    answer = login("annotator").get(address)
+    assert answer.headers["content-disposition"] == attachment(f"{model.name}.safetensors")
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(answer.content)
+    loaded = engine_registry.load(str(file), "cpu")
+    assert (encoder_sha256(loaded), decoder_sha256(loaded)) == (model.encoder_sha256, model.decoder_sha256)
 
 
 def test_activation_says_where_a_version_is_used(runtime: Runtime, login: Login, register: Register) -> None:

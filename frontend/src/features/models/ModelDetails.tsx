@@ -1,6 +1,6 @@
 /** A version's lineage: parent, snapshot, recipe, figures before and after, the gate's reason, people and software. */
 import { Anchor, SimpleGrid } from "@mantine/core";
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { Link } from "react-router";
 import type { Dataset, Model } from "../../api/types";
 import { NOTHING, plural } from "../../lib/format";
@@ -54,6 +54,7 @@ function origin(model: Model, lineage: Lineage, parentName: string | null, datas
     ],
     ["Encoder", <Hash key="encoder" of="the encoder's sha256" value={model.encoder_sha256} />],
     ["Decoder", <Hash key="decoder" of="the decoder's sha256" value={model.decoder_sha256} />],
+    ["Files", <Files key="files" model={model} />],
     [
       "Software",
       software && (
@@ -71,6 +72,23 @@ function origin(model: Model, lineage: Lineage, parentName: string | null, datas
     ],
   ];
   return rows.flatMap(([label, value]) => (value ? [{ label, value }] : []));
+}
+
+/** The checkpoint is for the library and `maskloom generate --model`, the graphs for programs without torch. */
+function Files({ model }: { model: Model }) {
+  const files: [string, string][] = [
+    ["checkpoint", model.checkpoint_url],
+    ["prepare.onnx", model.prepare_url],
+    ["decode.onnx", model.decode_url],
+  ];
+  return files.map(([label, url], index) => (
+    <Fragment key={label}>
+      {index > 0 && ", "}
+      <Anchor href={url} download inherit>
+        {label}
+      </Anchor>
+    </Fragment>
+  ));
 }
 
 function madeBy({ source, round, fileName }: Lineage, datasets: Dataset[]): ReactNode {
