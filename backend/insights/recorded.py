@@ -49,12 +49,14 @@ def _figures(batch: dict[str, Any]) -> RoundFigures:
     ended = batch["round"]
     before, after, gate = (ended[part] or {} for part in ("before", "after", "gate"))
     kept, proposals = batch["proposals_kept"], batch["proposals"]
+    masks = batch["human_masks"] + kept
     return RoundFigures(
         number=ended["number"],
         stage=batch["stage"],
-        masks=batch["human_masks"] + kept,
+        masks=masks,
         images=batch["images"],
         seconds_per_mask=batch["seconds_per_mask"] if batch["human_masks"] else None,
+        seconds_per_mask_left=batch["human_seconds_s"] / masks if masks else None,
         clicks_per_mask=batch["clicks_per_mask"] if batch["human_masks"] else None,
         masks_per_image=batch["masks_per_image"],
         proposals_kept=kept / proposals if proposals else None,

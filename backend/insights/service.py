@@ -54,6 +54,7 @@ def _effort(row: Any) -> dict[str, Any]:
         "masks": row.masks,
         "images": row.images,
         "seconds_per_mask": _ratio(row.seconds, row.drawn),
+        "seconds_per_mask_left": _ratio(row.seconds, row.masks),
         "clicks_per_mask": _ratio(row.clicks, row.drawn),
         "masks_per_image": _ratio(row.masks, row.images),
         "proposals_kept": _ratio(row.kept, row.kept + row.dropped),

@@ -1359,6 +1359,11 @@ export interface components {
              */
             seconds_per_mask: number | null;
             /**
+             * Seconds Per Mask Left
+             * @description the same seconds over all these masks
+             */
+            seconds_per_mask_left: number | null;
+            /**
              * Clicks Per Mask
              * @description of drawn masks
              */
@@ -1399,6 +1404,11 @@ export interface components {
              * @description of drawn masks: proposals kept as they were cost no drawing
              */
             seconds_per_mask: number | null;
+            /**
+             * Seconds Per Mask Left
+             * @description the same seconds over all these masks
+             */
+            seconds_per_mask_left: number | null;
             /**
              * Clicks Per Mask
              * @description of drawn masks
@@ -2251,6 +2261,11 @@ export interface components {
              */
             seconds_per_mask: number | null;
             /**
+             * Seconds Per Mask Left
+             * @description the same seconds over all these masks
+             */
+            seconds_per_mask_left: number | null;
+            /**
              * Clicks Per Mask
              * @description of drawn masks
              */
@@ -2312,6 +2327,11 @@ export interface components {
              * @description of drawn masks: proposals kept as they were cost no drawing
              */
             seconds_per_mask: number | null;
+            /**
+             * Seconds Per Mask Left
+             * @description the same seconds over all these masks
+             */
+            seconds_per_mask_left: number | null;
             /**
              * Clicks Per Mask
              * @description of drawn masks
@@ -2752,6 +2772,11 @@ export interface components {
              * @description of drawn masks: proposals kept as they were cost no drawing
              */
             seconds_per_mask: number | null;
+            /**
+             * Seconds Per Mask Left
+             * @description the same seconds over all these masks
+             */
+            seconds_per_mask_left: number | null;
             /**
              * Clicks Per Mask
              * @description of drawn masks

@@ -101,6 +101,7 @@ def test_figures_per_round(login: Any, dataset_id: uuid.UUID) -> None:
     # Stage 2: three kept proposals, one of them mended; the mended one is what was drawn.
     assert (two["masks"], two["images"], two["seconds_per_mask"], two["clicks_per_mask"]) == (3, 1, 10.0, 1.0)
     assert two["proposals_kept"] == 0.75
+    assert (one["seconds_per_mask_left"], two["seconds_per_mask_left"]) == (30.0, pytest.approx(10 / 3))
 
 
 def test_totals_and_days(login: Any, dataset_id: uuid.UUID) -> None:
@@ -168,3 +169,4 @@ def test_a_report_as_simulate_writes_it_can_take_its_place(tmp_path: Path) -> No
     assert [(one.model, one.masks, one.seconds_per_mask) for one in run.drawings] == [("last", 8, 10.0)]
     (row,) = run.rounds
     assert (row.masks, row.proposals_kept, row.miou_1_before, row.miou_5, row.gain) == (14, 0.75, 0.4, 0.6, None)
+    assert row.seconds_per_mask_left == pytest.approx(80 / 14)

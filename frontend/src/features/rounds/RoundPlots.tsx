@@ -10,7 +10,8 @@ import { AXIS, COMMON, Dot, digits, LINE, Plot } from "./Plot";
 const below = (value: number) => (least: number) => Math.min(least, value);
 const above = (value: number) => (most: number) => Math.max(most, value);
 
-type Simple = { key: keyof RoundFigures; title: string; note: string; label: string; color: string; places: number };
+type Series = { key: keyof RoundFigures; label: string; color: string };
+type Simple = Series & { title: string; note: string; places: number; beside?: Series };
 
 const SECONDS: Simple = {
   key: "seconds_per_mask",
@@ -19,6 +20,13 @@ const SECONDS: Simple = {
   label: "Seconds",
   color: "grape.5",
   places: 1,
+};
+/** Where the model proposes, what is left to draw is hard; what a mask costs in all is told by both. */
+const SECONDS_WITH_PROPOSALS: Simple = {
+  ...SECONDS,
+  key: "seconds_per_mask_left",
+  label: "with kept proposals",
+  beside: { key: "seconds_per_mask", label: "drawn", color: "gray.5" },
 };
 const CLICKS: Simple = {
   key: "clicks_per_mask",
@@ -50,7 +58,7 @@ export function RoundPlots({ rounds, children }: { rounds: RoundFigures[]; child
   const data = [...rounds].sort((a, b) => a.number - b.number).map((round) => ({ ...round, name: nameOf(round) }));
   // Until there are proposals everything is drawn, and a curve of them would say nothing.
   const assisted = data.every((round) => round.proposals_kept == null);
-  const simple = assisted ? [SECONDS, MASKS] : [SECONDS, CLICKS, MASKS, KEPT];
+  const simple = assisted ? [SECONDS, MASKS] : [SECONDS_WITH_PROPOSALS, CLICKS, MASKS, KEPT];
   return (
     <SimpleGrid cols={{ base: 1, xs: 2, lg: assisted || children ? 4 : 3 }} spacing="md">
       <Plot
@@ -86,15 +94,31 @@ export function RoundPlots({ rounds, children }: { rounds: RoundFigures[]; child
           getBarColor={(value) => (value < 0 ? "orange.6" : "loom.6")}
         />
       </Plot>
-      {simple.map(({ key, title, note, label, color, places }) => (
-        <Plot key={key} title={title} latest={lastOf(data, key, places)} note={note}>
+      {simple.map(({ key, title, note, label, color, places, beside }) => (
+        <Plot
+          key={key}
+          title={title}
+          latest={lastOf(data, key, places)}
+          note={
+            beside ? (
+              <>
+                <Dot color={color} /> {label} <Dot color={beside.color} /> {beside.label}
+              </>
+            ) : (
+              note
+            )
+          }
+        >
           <LineChart
             {...LINE}
             data={data}
             dataKey="name"
             yAxisProps={{ ...AXIS, domain: [0, "auto"], width: places > 1 ? 38 : 32 }}
             valueFormatter={digits(places)}
-            series={[{ name: key, label, color }]}
+            series={[
+              ...(beside ? [{ name: beside.key, label: beside.label, color: beside.color }] : []),
+              { name: key, label, color },
+            ]}
           />
         </Plot>
       ))}
