@@ -135,7 +135,9 @@ def decide(
     low = high = None
     if len(differences) > 1:
         gain, low, high = confidence_interval(differences, confidence=confidence, seed=seed)
-        figures = f"{gain:+.3f} IoU ({confidence:.0%} interval {low:+.3f} to {high:+.3f}) on {measured_on}"
+        interval = f"{confidence:.0%} interval {low:+.3f} to {high:+.3f}"
+        # The table beside it counts masks, so that the two may differ in sign.
+        figures = f"{gain:+.3f} IoU ({interval}) on {measured_on}, each image counting alike"
     else:
         gain = differences[0]
         figures = f"{gain:+.3f} IoU on {measured_on}, too little for an interval"
