@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Delete, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -41,8 +41,12 @@ def import_masks(session: Session, image_id: uuid.UUID, records: Sequence[Mappin
 def add_generated(
     session: Session, image_id: uuid.UUID, model_id: uuid.UUID, records: Sequence[Mapping[str, Any]]
 ) -> int:
-    """Stores stage 3's masks of an image as accepted, in place of those an earlier run left; how many are new."""
+    """Stores stage 3's masks of an image as accepted, in place of those an earlier run left; how many are new.
+
+    They also take the place of proposals that nobody took up: kept with the image, those would be there twice.
+    """
     image = _locked_image(session, image_id)
+    session.execute(_unjudged(image_id))
     rows = _rows(session, image, records, MaskSource.GENERATED, MaskStatus.ACCEPTED, model_id=model_id)
     session.execute(
         delete(Mask).where(
@@ -69,7 +73,7 @@ def add_proposals(
     if task.state != TaskState.OPEN:
         return 0
     image = datasets.get_image(session, image_id)
-    session.execute(delete(Mask).where(Mask.image_id == image_id, Mask.status == MaskStatus.PROPOSED, is_live()))
+    session.execute(_unjudged(image_id))
     present = session.scalars(
         select(Mask.rle).where(Mask.image_id == image_id, is_live(), Mask.status != MaskStatus.REJECTED)
     ).all()
@@ -78,6 +82,11 @@ def add_proposals(
         overlaps = metrics.pairwise_rle_iou([row["rle"] for row in rows], list(present))
         rows = [row for row, best in zip(rows, overlaps.max(axis=1), strict=True) if best < DUPLICATE_IOU]
     return _store(session, image, rows, "mask.updated")
+
+
+def _unjudged(image_id: uuid.UUID) -> Delete:
+    """Removes an image's proposals that nobody took up."""
+    return delete(Mask).where(Mask.image_id == image_id, Mask.status == MaskStatus.PROPOSED, is_live())
 
 
 def _locked_image(session: Session, image_id: uuid.UUID) -> Image:

@@ -205,16 +205,16 @@ def finish(session: Session, generation_id: uuid.UUID) -> Generation:
     return row
 
 
-def standing_masks(session: Session, image_id: uuid.UUID) -> Sequence[dict[str, Any]]:
-    """RLEs of the image's masks that people stand for: automatic masks never repeat those."""
-    return session.scalars(
-        select(Mask.rle).where(
-            Mask.image_id == image_id,
-            is_live(),
-            Mask.source != MaskSource.GENERATED,
-            Mask.status.in_([MaskStatus.ACCEPTED, MaskStatus.APPROVED]),
-        )
-    ).all()
+def standing_masks(
+    session: Session, image_id: uuid.UUID, *, include_generated: bool = False
+) -> Sequence[dict[str, Any]]:
+    """RLEs of the image's masks that people stand for, which automatic masks never repeat; with `include_generated`
+    also those of an earlier stage 3, which proposals do not repeat either.
+    """
+    query = select(Mask.rle).where(
+        Mask.image_id == image_id, is_live(), Mask.status.in_([MaskStatus.ACCEPTED, MaskStatus.APPROVED])
+    )
+    return session.scalars(query if include_generated else query.where(Mask.source != MaskSource.GENERATED)).all()
 
 
 # -- proposals (stage 2) ----------------------------------------------------------------------------------------------

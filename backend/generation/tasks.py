@@ -114,7 +114,7 @@ def run_proposals(ctx: JobContext) -> dict[str, Any]:
         ctx.progress(done, len(waiting), f"{image.file_name} ({masks} proposals so far)")
         with ctx.transaction() as session:
             active = registry.active_model(session, dataset_id)
-            taken = service.standing_masks(session, image.id)
+            taken = service.standing_masks(session, image.id, include_generated=True)
             embedding = embeddings.find(session, image.sha256, model.encoder_sha256)
         if active is None or active.id != model.id:
             break  # another model was activated, and its own job follows this one

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from backend.annotation import intake, leases
 from backend.annotation import service as annotation
@@ -313,6 +313,32 @@ def test_proposals_for_waiting_images_only(
         assert service.request_proposals(session, scene.dataset_id) is not None
     run_jobs()
     assert {mask.image_id for mask in masks_of(runtime)} == {waiting, held, rest}
+
+
+@pytest.mark.usefixtures("eager")
+def test_generated_masks_take_the_place_of_proposals(
+    login: Any, run_jobs: Callable[[], int], make_scene: Callable[..., Scene], runtime: Runtime
+) -> None:
+    scene = make_scene(train=2, heldout=0, masks=False)
+    embed(runtime, scene.dataset_id, run_jobs)
+    admin = login("admin")
+    enter_stage_two(admin, scene.dataset_id)
+    run_jobs()
+    assert {mask.source for mask in masks_of(runtime)} == {MaskSource.PROPOSAL}
+    assert generate(admin, scene.dataset_id).status_code == 201
+    run_jobs()
+    generated = masks_of(runtime)
+    assert {(mask.source, mask.status) for mask in generated} == {(MaskSource.GENERATED, MaskStatus.ACCEPTED)}
+    with runtime.database.transaction() as session:
+        session.execute(delete(ProposedImage))
+        service.request_proposals(session, scene.dataset_id)
+    run_jobs()
+    for image_id in scene.image_ids:
+        masks = [mask for mask in masks_of(runtime) if mask.image_id == image_id]
+        proposed = [mask.rle for mask in masks if mask.status == MaskStatus.PROPOSED]
+        there = [mask.rle for mask in masks if mask.source == MaskSource.GENERATED]
+        assert there
+        assert len(free_of(proposed, there)) == len(proposed)
 
 
 @pytest.mark.usefixtures("eager")

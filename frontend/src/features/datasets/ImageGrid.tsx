@@ -52,12 +52,12 @@ export function ImageGrid({ dataset, importing, onImport }: Props) {
         />
       </Group>
       {images.error && <ErrorNotice error={images.error} retry={() => void images.refetch()} />}
-      {images.data && items.length === 0 && importing && (
+      {images.data && items.length === 0 && importing && filter === "all" && (
         <Text size="sm" c="var(--ink-soft)">
           Images appear here once they are read.
         </Text>
       )}
-      {images.data && items.length === 0 && !importing && (
+      {images.data && items.length === 0 && !(importing && filter === "all") && (
         <EmptyState
           icon={filter === "all" ? IconPhotoPlus : IconPhotoOff}
           title={EMPTY[filter].title}

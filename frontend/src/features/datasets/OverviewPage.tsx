@@ -50,6 +50,7 @@ export function OverviewPage() {
             <Button
               component={Link}
               to="annotate"
+              variant={dataset?.stage === 3 ? "default" : "filled"}
               leftSection={<IconPointer size={16} />}
               disabled={dataset?.counts.images === 0}
             >
