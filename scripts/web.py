@@ -42,6 +42,7 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
 
 def run(*args: str) -> None:
     command, env = npm_command()
+    env |= {"VITE_CONFIG_NATIVE_IGNORE_WARNING": "true"}  # about a loader that is not in use
     if subprocess.run([*command, *args], cwd=WEB, env=env, check=False).returncode != 0:
         sys.exit(f"`npm {' '.join(args)}` failed in frontend/; the lines above say why.")
 

@@ -67,6 +67,15 @@ def final_masks(
     return session.scalars(query).all()
 
 
+def count_images(
+    session: Session, dataset_id: uuid.UUID, split: str, *, sources: Collection[MaskSource] | None = None
+) -> int:
+    """On how many images the masks are that `final_masks` would give."""
+    dataset = datasets.get_dataset(session, dataset_id)
+    query = select(func.count(Mask.image_id.distinct())).join(Mask.image).where(is_final(dataset), _of(split, sources))
+    return session.scalar(query) or 0
+
+
 def count_final_masks(
     session: Session,
     dataset_id: uuid.UUID,

@@ -113,6 +113,12 @@ def start_round(
     counts = mask_counts(session, dataset_id, include_generated=options.include_generated)
     if counts["train"] == 0:
         raise Invalid(_nothing_to_learn(counts))
+    sources = learnable_sources(options.include_generated)
+    if counts["heldout"] == 0 and review.count_images(session, dataset_id, "train", sources=sources) == 1:
+        raise Invalid(
+            "All final masks are on one image, and a round needs a second one to be measured on. Annotate another "
+            "image, then start the round."
+        )
     number = (session.scalar(select(func.max(Round.number)).where(Round.dataset_id == dataset_id)) or 0) + 1
     row = Round(
         dataset_id=dataset_id,

@@ -393,7 +393,8 @@ def test_after_a_round_proposals_come_from_the_detector(
 
     scene = make_scene(train=3, heldout=0, masks=False)
     with runtime.database.transaction() as session:
-        add_disc(session, scene.image_ids[2], 2)  # what the round learns from
+        for image_id in scene.image_ids[1:]:
+            add_disc(session, image_id, 2)  # what the round learns from, and is measured on
     embed(runtime, scene.dataset_id, run_jobs)
     admin = login("admin")
     quick = {"max_steps": 2, "num_images": 1, "num_masks": 1, "detector_steps": 2}

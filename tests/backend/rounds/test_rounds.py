@@ -139,9 +139,16 @@ def test_without_held_out_masks_images_are_set_aside(
 
 
 @quick
-def test_one_image_trains_but_is_not_activated(make_scene: MakeScene, admin: Any, run_round: RunRound) -> None:
-    scene = make_scene(train=1, heldout=0)
-    done = run_round(scene)
+def test_what_cannot_be_measured_is_not_activated(
+    make_scene: MakeScene, admin: Any, run_jobs: RunJobs, runtime: Runtime
+) -> None:
+    scene = make_scene(train=2, heldout=0)
+    row = start(admin, scene).json()
+    with runtime.database.transaction() as session:
+        # The second image's masks are rejected between the click and the snapshot.
+        session.execute(update(Mask).where(Mask.image_id == scene.image_ids[1]).values(status=MaskStatus.REJECTED))
+    run_jobs()
+    done = get(admin, row["id"])
     assert (done["state"], done["before"], done["after"]) == ("rejected", None, None)
     assert "nothing to measure on" in done["gate"]["reason"]
     assert admin.post(f"/api/rounds/{done['id']}/activate").json()["state"] == "activated"
@@ -153,6 +160,7 @@ def test_what_is_missing_is_said(make_scene: MakeScene, login: Any, admin: Any, 
     assert "no final masks" in empty.json()["detail"]
     only_heldout = make_scene(train=0, heldout=2)
     assert "held-out images" in start(admin, only_heldout).json()["detail"]
+    assert "second one to be measured on" in start(admin, make_scene(train=1, heldout=0)).json()["detail"]
     rejected = make_scene(train=1, heldout=0)
     with runtime.database.transaction() as session:
         session.execute(update(Mask).values(status=MaskStatus.REJECTED))

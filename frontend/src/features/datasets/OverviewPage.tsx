@@ -89,7 +89,7 @@ function figuresOf({ counts, stage, review_mode }: Dataset) {
     { label: "Images", value: count(counts.images) },
     { label: "Ready to click", value: count(counts.embedded), share: percent(counts.embedded, counts.images) },
     { label: "Annotated", value: count(counts.annotated), share: percent(counts.annotated, counts.images) },
-    { label: "Masks", value: count(counts.masks), note: perImage(counts.masks, counts.annotated) },
+    { label: "Masks", value: count(counts.masks), note: perImage(counts, stage) },
     ...(stage === 2 || counts.proposals > 0
       ? [{ label: "Proposals", value: count(counts.proposals), note: "waiting for an annotator" }]
       : []),
@@ -105,9 +105,11 @@ function figuresOf({ counts, stage, review_mode }: Dataset) {
   ];
 }
 
-function perImage(masks: number, images: number): string {
+function perImage({ masks, annotated, images }: Dataset["counts"], stage: number): string {
   if (masks === 0) return "none yet";
-  return images > 0 ? `${(masks / images).toFixed(1)} per annotated image` : "no image finished yet";
+  // Of stage 3's masks most are on images that nobody annotated.
+  if (stage === 3) return `${(masks / images).toFixed(1)} per image`;
+  return annotated > 0 ? `${(masks / annotated).toFixed(1)} per annotated image` : "no image finished yet";
 }
 
 function NextStepCard({ dataset }: { dataset: Dataset }) {
