@@ -13,9 +13,7 @@ class Effort(BaseModel):
     masks: int = Field(description="masks people stand for: drawn ones, and proposals they kept")
     images: int = Field(description="images those masks are on")
     seconds_per_mask: float | None = Field(description="of drawn masks: proposals kept as they were cost no drawing")
-    seconds_per_mask_left: float | None = Field(
-        description="the same seconds over all these masks"
-    )
+    seconds_per_mask_left: float | None = Field(description="the same seconds over all these masks")
     clicks_per_mask: float | None = Field(description="of drawn masks")
     masks_per_image: float | None = Field(description="kept proposals included, as the paper counts")
     proposals_kept: float | None = Field(description="share of the proposals looked at that were kept")

@@ -102,7 +102,9 @@ export function MaskPanel() {
       </Group>
       {masks.length === 0 ? (
         <Text size="sm" c="var(--ink-soft)" px={14}>
-          Click on an object to begin. Most prominent objects first; leave what takes over 30 seconds.
+          {openId
+            ? "Enter accepts the open mask; the next click then starts another."
+            : "Click on an object to begin. Most prominent objects first; leave what takes over 30 seconds."}
         </Text>
       ) : (
         <ul className={classes.list}>
