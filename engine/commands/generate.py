@@ -97,7 +97,7 @@ def _generate(
     failed = [*plan.refused, *(outcome for outcome in done if outcome.error)]
     written = [outcome for outcome in done if not outcome.error]
     masks = sum(outcome.masks for outcome in written)
-    _say("done" if stop is None else "stopped", _summary(len(written), masks, len(plan.present), len(failed)))
+    _say("done" if stop is None else "stopped", _summary(len(written), masks, out, len(plan.present), len(failed)))
     if as_json:
         settings = generator.settings if generator else GeneratorSettings.preset(chosen[0], **chosen[1])
         print_json(_report(folder, out, how.model, settings, plan, written, failed))
@@ -161,8 +161,8 @@ def _say(subject: str, text: str | None) -> None:
     stderr.print(f"[bold]{escape(subject)}[/bold]: {escape(text or '')}", soft_wrap=True, highlight=False)
 
 
-def _summary(written: int, masks: int, present: int, failed: int) -> str:
-    parts = [f"{written} images written with {masks} masks"]
+def _summary(written: int, masks: int, out: Path, present: int, failed: int) -> str:
+    parts = [f"{written} images written to {out} with {masks} masks"]
     if present:
         parts.append(f"{present} were there already (--overwrite does them again)")
     if failed:
