@@ -55,8 +55,8 @@ def remove_small_regions(
     """(mask with regions below `area` pixels removed, whether anything changed).
 
     "holes" fills background components, "islands" erases foreground components. With `keep_largest` the largest
-    island stays even if it is too small; without it a mask of small islands comes back empty. Regions that one of the
-    points `keep`, (x, y), lies in stay as well.
+    island (of several the first in reading order) stays even if it is too small; without it a mask of small islands
+    comes back empty. Regions that one of the points `keep`, (x, y), lies in stay as well.
     """
     if mode not in ("holes", "islands"):
         raise EngineError(f"The mode must be 'holes' or 'islands', not {mode!r}.")
@@ -70,7 +70,7 @@ def remove_small_regions(
     if not small.any():
         return mask, False
     if not holes and keep_largest and small.all():
-        small[int(sizes.argmax())] = False
+        small[_largest(labels, sizes)] = False
         if not small.any():
             return mask, False
     gone = np.concatenate(([False], small))[labels]
@@ -81,6 +81,14 @@ def _regions(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """(labels (h, w), 0 where the mask has none, and the pixels of each label from 1 on)."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     return np.asarray(labels, np.int32), np.asarray(stats[1:, cv2.CC_STAT_AREA], np.int32)
+
+
+def _largest(labels: NDArray[np.int32], sizes: NDArray[np.int32]) -> int:
+    """Index of the largest region; of several the first in reading order, since the labels' order is the window's."""
+    candidates = np.flatnonzero(sizes == sizes.max())
+    if len(candidates) == 1:
+        return int(candidates[0])
+    return int(labels.flat[np.isin(labels, candidates + 1).argmax()]) - 1
 
 
 def clean(mask: Mask, area: int, *, keep_largest: bool = False) -> tuple[Mask, bool]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
@@ -270,6 +270,12 @@ shapes = st.tuples(st.integers(1, 7), st.integers(1, 8)).flatmap(lambda shape: h
 margins = st.tuples(*[st.sampled_from([0, 1, 45])] * 4)
 
 
+# Two islands of one size, whose labels come in another order in a window.
+TWINS = np.zeros((7, 8), dtype=bool)
+TWINS[5, 2] = TWINS[6, 0] = True
+
+
+@example(TWINS, 1, (0, 0, 0, 0), 2, True)
 @given(shapes, st.integers(1, 5), margins, st.integers(2, 40), st.booleans())
 @settings(deadline=None, max_examples=200)
 def test_cleaning_in_a_window_is_cleaning_the_image(shape, scale, margins, area, keep_largest):
