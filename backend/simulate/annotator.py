@@ -41,12 +41,13 @@ class Person:
     """How a simulated annotator works; seconds are simulated, not waited for.
 
     `min_progress` is the least IoU that two clicks must bring together, else the brush is taken. Who does not look
-    closer has the model see the whole image always.
+    closer has the model see the whole image always. `look_s` is spent on every proposal, kept or not.
     """
 
     find_s: float = 1.0
     zoom_s: float = 1.0
     click_s: float = 1.5
+    look_s: float = 0.0
     accept_iou: float = 0.85
     max_clicks: int = 10
     min_progress: float = 0.02
@@ -149,9 +150,9 @@ class Annotator:
         )
 
     def _judge(self, proposals: list[Json], objects: list[Mask]) -> tuple[list[Mask], float]:
-        """Keep the proposals that fit an object, delete the others at one click each."""
+        """Look at each proposal; keep those that fit an object, delete the others at one click each."""
         kept: list[Mask] = []
-        seconds = 0.0
+        seconds = self._person.look_s * len(proposals)
         for proposal in proposals:
             mask = rle.decode(proposal["rle"])
             if max((metrics.iou(mask, target) for target in objects), default=0.0) >= self._person.keep_iou:

@@ -37,6 +37,9 @@ def simulate(
     closer: Annotated[
         bool, typer.Option("--closer/--whole", help="Zoom in on small objects, or always click in the whole image.")
     ] = True,
+    look_s: Annotated[
+        float, typer.Option(min=0.0, help="Simulated seconds to look at a proposal, whether it is kept or not.")
+    ] = 0.0,
     mode: Annotated[str, typer.Option(help="What rounds train: auto, decoder or full.")] = "auto",
     annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
     budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
@@ -63,7 +66,7 @@ def simulate(
         mode=mode,
     )
     loop: Loop | None = None
-    person = Person(image_budget_s=budget_s, click_noise_px=click_noise, looks_closer=closer)
+    person = Person(image_budget_s=budget_s, click_noise_px=click_noise, looks_closer=closer, look_s=look_s)
     try:
         if stage1_share + stage2_share >= 1:
             raise PlatformError("--stage1-share and --stage2-share must leave images that nobody touches, for stage 3.")

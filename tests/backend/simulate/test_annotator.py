@@ -105,6 +105,18 @@ def test_practice_draws_as_work_does_and_saves_nothing(
     assert practised.clicks >= 1
 
 
+def test_a_look_at_a_proposal_costs_what_it_is_said_to(
+    make_scene: MakeScene, platform: Platform, tmp_path: Path
+) -> None:
+    scene = make_scene(train=2, heldout=0, masks=False)
+    truth, objects = truth_of(tmp_path, scene), [disc(0), disc(1)]
+    proposals = [{"id": str(number), "rle": rle.encode(mask)} for number, mask in enumerate(objects)]
+    for look_s in (0.0, 0.5):
+        annotator = Annotator(platform, str(scene.dataset_id), truth, Person(look_s=look_s))
+        kept, seconds = annotator._judge(proposals, objects)
+        assert (len(kept), seconds) == (2, 2 * look_s)
+
+
 def test_the_boundary_to_draw() -> None:
     target = np.zeros((40, 40), bool)
     target[10:30, 10:30] = True
