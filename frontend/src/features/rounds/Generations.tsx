@@ -13,13 +13,13 @@ import { JobBadge } from "../../ui/badges";
 import { useAction } from "../../ui/useAction";
 
 const PRESETS = [
-  { value: "automatic", label: "Automatic" },
-  { value: "thorough", label: "Detector, with crops" },
-  { value: "detector", label: "Detector" },
-  { value: "default", label: "Grid of points" },
-  { value: "sam-paper", label: "As in the SAM paper" },
-  { value: "fast", label: "Grid, fast" },
-  { value: "reference", label: "Grid, as released" },
+  { value: "automatic", label: "Automatic", text: "The detector with crops where the model has one, else the grid." },
+  { value: "thorough", label: "Detector, with crops", text: "Finds most. Looks at parts of the image too." },
+  { value: "detector", label: "Detector", text: "The whole image only: faster, misses small objects." },
+  { value: "default", label: "Grid of points", text: "A prompt in each of 32 × 32 places. Needs no detector." },
+  { value: "sam-paper", label: "As in the SAM paper", text: "The grid, and its 20 crops. The slowest." },
+  { value: "fast", label: "Grid, fast", text: "Every other point first; asks on where there is something." },
+  { value: "reference", label: "Grid, as released", text: "The settings of the released generator, for comparisons." },
 ];
 
 export function Generations({ datasetId, stage }: { datasetId: string; stage: number }) {
@@ -104,10 +104,19 @@ function StartGeneration({ datasetId }: { datasetId: string }) {
     <Group gap="xs">
       <Select
         size="xs"
-        w={170}
+        w={190}
         aria-label="Settings"
         data={PRESETS}
         value={preset}
+        comboboxProps={{ width: 320, position: "bottom-end" }}
+        renderOption={({ option }) => (
+          <div>
+            <Text size="sm">{option.label}</Text>
+            <Text size="xs" c="var(--ink-soft)">
+              {PRESETS.find((one) => one.value === option.value)?.text}
+            </Text>
+          </div>
+        )}
         onChange={(value) => setPreset(value ?? "automatic")}
       />
       <Button size="xs" loading={start.isPending} onClick={() => start.mutate()}>
