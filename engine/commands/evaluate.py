@@ -28,7 +28,9 @@ AFTER_CLICKS = {"miou": "mIoU", "calibration_error": "calibration error of the p
 def evaluate(
     data: Annotated[Path, typer.Option("--data", help="COCO folder: instances.json and images/.")],
     model: Annotated[str, typer.Option(help="Model name, .safetensors or sam_vit_*.pth file.")] = "default",
-    clicks: Annotated[list[int] | None, typer.Option(help="mIoU after this many clicks; repeat for more.")] = None,
+    clicks: Annotated[
+        list[int] | None, typer.Option(help="mIoU after so many clicks; repeat for more. Default: 1 and 5.")
+    ] = None,
     noc: Annotated[bool, typer.Option(help="Also count the clicks needed for IoU 0.85 and 0.90.")] = True,
     grabcut: Annotated[bool, typer.Option("--grabcut", help="Also measure cv2.grabCut from the same boxes.")] = False,
     limit: Annotated[int | None, typer.Option(help="Use only the first images.", min=1)] = None,
