@@ -198,11 +198,7 @@ class _RoundRun:
         steps = self.options.detector_steps
         detector = replace(DETECTOR, seed=self.options.seed, max_steps=steps) if steps else None
         settings = RoundSettings(**chosen, detector=detector, checkpoint_every_s=CHECKPOINT_EVERY_S)
-        return replace(
-            settings,
-            max_steps=settings.steps_for(self.snapshot.num_train_masks, self._pace),
-            learning_rate=settings.learning_rate or self._pace.learning_rate,
-        )
+        return settings.settled(self.snapshot.num_train_masks, self._pace)
 
     def _parent_model(self) -> Sam:
         """The parent's weights; of a decoder round on the CPU, where that goes the same way every time."""
@@ -321,7 +317,7 @@ class _RoundRun:
     def _recipe(self) -> dict[str, Any]:
         """What the settings came to, those nobody chooses included; of `steps` `minutes` may have left some undone."""
         settings, pace = self._settings(), self._pace
-        named = {name: getattr(pace, name) for name in ("encoder_lr", "frozen_layers", "old_share")}
+        named = {name: getattr(pace, name) for name in ("encoder_lr", "frozen_layers")}
         return {**asdict(settings), **named, "steps": settings.max_steps}
 
     def _enter(self, state: RoundState) -> None:

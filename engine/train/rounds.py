@@ -13,7 +13,7 @@ and no licence holds back. Knows nothing of datasets, gates or stages.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     Mode = Literal["decoder", "full"]
 
+ENOUGH_MASKS = 100  # halfway is too far with 24, a little with 56, as good as any with 140 (docs/log.md, 2026-11-26)
 SCALES = (0.2, 1.4)  # of images in full rounds: people draw large objects first, and the small ones look like them
 
 
@@ -60,7 +61,8 @@ DETECTOR = DetectorTraining(max_steps=200, minutes=1.0, bare_weight=0.05)
 class Pace(NamedTuple):
     """How fast a round learns: its rate, the encoder's part of that, how many first layers stay as they are; how many
     steps it takes at least and at most; and the share of the old weights in the mean that it ends with (Wortsman et al.
-    2022): on what is new halfway is as good as all the way or better, and much of what a model knew before stays.
+    2022): on what is new halfway is as good as all the way or better, and much of what a model knew before stays. A few
+    masks say little: of fewer than `ENOUGH_MASKS` less is taken over, in proportion.
     """
 
     learning_rate: float
@@ -68,6 +70,10 @@ class Pace(NamedTuple):
     frozen_layers: int = 0
     steps: tuple[int, int] = (60, 240)
     old_share: float = 0.0
+
+    def old_share_for(self, num_masks: int) -> float:
+        """The share of the old weights after a round on `num_masks` masks."""
+        return max(self.old_share, ENOUGH_MASKS / (ENOUGH_MASKS + num_masks)) if self.old_share else 0.0
 
 
 # Of a decoder round, and of a full one by the kind of encoder.
@@ -88,11 +94,11 @@ class RoundSettings:
     """How much a round trains.
 
     `max_steps` None chooses about `epochs` looks at every mask, within the bounds of the round's pace (`PACES`);
-    `learning_rate` None is that of the pace. The round ends after `minutes` in any case: on two cores the default's two
-    are about 90 steps of the packaged model, in a full round 200. `accumulate` None works on a step's images one after
-    the other where a transformer is trained (ViT-B: about 11 GiB for each at once), else on all together.
-    `replay` is the share of a step's images that are scenes, of which there are `replay_scenes`. `detector` None leaves
-    the detector as it is, or in a full round out.
+    `learning_rate` and `old_share` None are those of the pace. The round ends after `minutes` in any case: on two cores
+    the default's two are about 90 steps of the packaged model, in a full round 200. `accumulate` None works on a step's
+    images one after the other where a transformer is trained (ViT-B: about 11 GiB for each at once), else on all
+    together. `replay` is the share of a step's images that are scenes, of which there are `replay_scenes`. `detector`
+    None leaves the detector as it is, or in a full round out.
     """
 
     seed: int = 0
@@ -100,6 +106,7 @@ class RoundSettings:
     epochs: float = 4.0
     minutes: float | None = 2.0
     learning_rate: float | None = None
+    old_share: float | None = None
     num_images: int = 4
     shards: int = 2
     accumulate: int | None = None
@@ -119,6 +126,15 @@ class RoundSettings:
             return self.max_steps
         looks = (self.num_images - self.num_replayed) * self.num_masks
         return int(np.clip(self.epochs * num_masks / looks, *pace.steps))
+
+    def settled(self, num_masks: int, pace: Pace) -> RoundSettings:
+        """What these come to for a round on `num_masks` masks: nothing is left to the pace."""
+        return replace(
+            self,
+            max_steps=self.steps_for(num_masks, pace),
+            learning_rate=self.learning_rate or pace.learning_rate,
+            old_share=pace.old_share_for(num_masks) if self.old_share is None else self.old_share,
+        )
 
     @property
     def num_replayed(self) -> int:
@@ -145,8 +161,8 @@ def train_decoder_round(
     batches = EmbeddingBatches(
         samples, encoder_sha256(model), model.config.image_size, replay=replay, num_replayed=settings.num_replayed
     )
-    run = _train_settings(settings, "decoder", batches.num_masks, model)
-    return _round(model, batches, lambda _: samples, (run, settings.detector), out_dir, progress, should_stop)
+    settings = settings.settled(batches.num_masks, pace_of("decoder", model.config))
+    return _round(model, batches, lambda _: samples, settings, "decoder", out_dir, progress, should_stop)
 
 
 def train_full_round(
@@ -166,32 +182,32 @@ def train_full_round(
         patch_size=config.patch_size,
         augment=AugmentSettings(scale_range=SCALES),
     )
-    # Counting means reading every image; not where the number of steps is known.
-    known = settings.max_steps is not None
-    num_masks = 0 if known else sum(len(samples[index].rles) for index in range(len(samples)))
-    run = _train_settings(settings, "full", num_masks, model)
+    if None in (settings.max_steps, settings.old_share):  # counting means reading every image
+        num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
+        settings = settings.settled(num_masks, pace_of("full", config))
     folder = out_dir / "embeddings"
     embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop, folder=folder)
-    return _round(model, batches, embed, (run, settings.detector), out_dir, progress, should_stop)
+    return _round(model, batches, embed, settings, "full", out_dir, progress, should_stop)
 
 
 def _round(
     model: Sam,
     batches: BatchSource,
     images: Callable[[Sam], Sequence[RoundSample]],
-    settings: tuple[TrainSettings, DetectorTraining | None],
+    settings: RoundSettings,
+    mode: Mode,
     out_dir: Path,
     progress: Progress | None,
     should_stop: Callable[[], bool] | None,
 ) -> Sam:
     student = copy.deepcopy(model)
     detector, student.detector = student.detector, None  # the loop knows nothing of it
-    run, how = settings
+    run, how = _train_settings(settings, mode, model), settings.detector
     drop_unusable(out_dir / CHECKPOINT, run)
     result = train(run, student, batches, out_dir, progress, should_stop)
     student.freeze_batchnorm(False)
-    _mix_in(student, model, pace_of(run.mode, model.config).old_share)
-    if run.mode == "decoder":
+    _mix_in(student, model, settings.old_share or 0.0)
+    if mode == "decoder":
         student.detector = detector
     if result.finished and how is not None:
         student.detector = detector or build_detector(model.config, seed=how.seed)
@@ -228,10 +244,11 @@ def _embedding_tensor(embedding: Path | bytes) -> Tensor:
     return torch.from_numpy(read_embedding(embedding)[0])
 
 
-def _train_settings(settings: RoundSettings, mode: Mode, num_masks: int, model: Sam) -> TrainSettings:
-    config = model.config
+def _train_settings(settings: RoundSettings, mode: Mode, model: Sam) -> TrainSettings:
+    """Of settled `settings`."""
+    config, steps = model.config, settings.max_steps
+    assert steps is not None, "settled"
     pace = pace_of(mode, config)
-    steps = settings.steps_for(num_masks, pace)
     heavy = mode == "full" and config.encoder.kind == "vit"
     side = config.image_size if mode == "decoder" else small_side(config)
     batch = BatchSize(side, settings.num_images, settings.num_masks)

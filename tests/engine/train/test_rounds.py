@@ -191,16 +191,28 @@ def test_a_full_round_looks_at_crops_of_half_the_frame(
 
 
 def test_a_full_round_ends_between_the_old_weights_and_the_new(
-    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
 ) -> None:
-    mixed = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict()
+    few = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict()
     again = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict()
-    assert all(torch.equal(mixed[name], again[name]) for name in mixed), "mixed once, however often it is taken up"
-    monkeypatch.setitem(PACES, "conv", PACES["conv"]._replace(old_share=0.0))  # type: ignore[arg-type]
-    new, old = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path).state_dict(), tiny_conv_model.state_dict()
+    assert all(torch.equal(few[name], again[name]) for name in few), "mixed once, however often it is taken up"
+    mixed, new = (
+        train_full_round(tiny_conv_model, scenes, replace(QUICK, old_share=share), tmp_path).state_dict()
+        for share in (0.5, 0.0)
+    )
     name = "mask_decoder.iou_token.weight"
-    assert not torch.equal(new[name], old[name])
-    assert mixed[name] == pytest.approx((new[name] + old[name]) / 2, abs=1e-7)
+    old = tiny_conv_model.state_dict()[name]
+    assert not torch.equal(new[name], old)
+    assert mixed[name] == pytest.approx((new[name] + old) / 2, abs=1e-7)
+    part = sum(len(scene.rles) for scene in scenes)
+    assert few[name] == pytest.approx(old + (new[name] - old) * part / (100 + part), abs=1e-7)
+
+
+def test_the_fewer_the_masks_the_less_is_taken_over() -> None:
+    shares = [PACES["conv"].old_share_for(num_masks) for num_masks in (0, 25, 100, 5000)]
+    assert shares == [1.0, 0.8, 0.5, 0.5]
+    assert PACES["decoder"].old_share_for(3) == 0.0
+    assert RoundSettings(old_share=0.1).settled(25, PACES["conv"]).old_share == 0.1
 
 
 def test_a_full_round_learns_from_small_objects_where_there_are_no_others(tiny_conv_model: Sam, tmp_path: Path) -> None:
