@@ -1,7 +1,16 @@
-/** Watches how long one object has been open. An object that takes longer should be left (the paper's rule for its annotators). */
+/**
+ * Hints at the pace of work: an object that takes long should be left (the paper's rule for its annotators), and
+ * proposals cannot be judged faster than they can be seen.
+ */
 
 const HINT_AFTER_MS = 30_000;
 const LOOK_EVERY_MS = 1_000;
+const GLANCE_S = 0.3;
+
+/** Whether so many proposals cannot have been looked at in this time. */
+export function isHasty(proposals: number, seconds: number): boolean {
+  return seconds < proposals * GLANCE_S;
+}
 
 export class ObjectTimer {
   private open: { id: string; since: number } | null = null;

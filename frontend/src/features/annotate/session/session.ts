@@ -5,6 +5,7 @@ import type { Task } from "../../../api/types";
 import { accept, cancelDraft, remove, standAlone } from "../../../editor/actions";
 import { EditorController } from "../../../editor/controller";
 import { awaitsAnswer, type Doc, isTouched } from "../../../editor/document";
+import { plural } from "../../../lib/format";
 import { completeTask, leaseTask } from "../http";
 import { uuid7 } from "../ids";
 import type { Stuck } from "../sync/queue";
@@ -12,11 +13,11 @@ import { type Hold, hold } from "../sync/tabs";
 import { WorkClock } from "./clock";
 import { Decoding } from "./decoding";
 import { keepDraft, keptView, withKeptDraft } from "./drafts";
-import { watchObject } from "./hint";
+import { isHasty, watchObject } from "./hint";
 import { loadImage } from "./image";
 import { Lease } from "./lease";
 import { watchDataset } from "./live";
-import { DRAFT_OPEN, NOTHING_TO_ACCEPT, type Notify, UNSAVED } from "./messages";
+import { DRAFT_OPEN, NOTHING_TO_ACCEPT, type Notify, UNSAVED, unlooked } from "./messages";
 import { Saving } from "./saving";
 import { betweenImages, INITIAL, lookOf, type SessionState } from "./state";
 
@@ -40,6 +41,8 @@ export class AnnotateSession {
   /** Counts the images asked for: an answer to an older question is not acted on. */
   private turn = 0;
   private wanted: string | null = null;
+  /** The task whose proposals its annotator was asked to look over. */
+  private warnedOf: string | null = null;
 
   constructor(private readonly options: SessionOptions) {
     this.editor = new EditorController({
@@ -156,6 +159,11 @@ export class AnnotateSession {
     // An image that cannot be opened can still be skipped.
     if (!task || !this.saving || !(phase === "working" || (phase === "failed" && skipped))) return;
     if (isTouched(this.editor.doc.draft)) return this.options.notify(DRAFT_OPEN, "info");
+    const proposals = this.editor.doc.masks.filter((mask) => mask.status === "proposed").length;
+    if (!skipped && this.warnedOf !== task.id && isHasty(proposals, this.clock.totalSeconds)) {
+      this.warnedOf = task.id;
+      return this.options.notify(unlooked(plural(proposals, "proposal")), "info");
+    }
     const { turn } = this;
     // An edit from here on would come after the image's end.
     this.editor.locked = true;
