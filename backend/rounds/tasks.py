@@ -280,9 +280,8 @@ class _RoundRun:
             name = f"{datasets.get_dataset(session, self.row.dataset_id).name}, round {self.row.number}"
         self.told.packaging()
         lineage = {
+            # As it was trained, perhaps by another version of this software, before this one took the round up.
             **model_metadata(self.child_path)["metadata"],
-            **service.lineage_of(self.row, self.parent),
-            "recipe": self._recipe(),
             "before": without_images(self.row.before),
             "gate": gate.to_dict(),
         }

@@ -3,11 +3,12 @@
 A decoder round trains prompt encoder and decoder on cached embeddings, so that every embedding stays valid. A full
 round trains on images and changes the encoder too, but for its first layers and the statistics of batch norm, since
 rounds are small. A step of a convolutional model is no dearer than a decoder round's, for it works on crops of half the
-frame, and teaches a domain far from photographs much more; but all images are to be embedded anew. It ends halfway
-between the old weights and the new. Either round then trains the model's detector, or a fresh one, on the boxes of the
-same masks: seconds, which are spent again if they are interrupted. Neither touches the model it starts from. So that
-what a model knew is not forgotten, a share of every step may also replay generated scenes, which every model has seen
-and no licence holds back. Knows nothing of datasets, gates or stages.
+frame, and teaches a domain far from photographs much more; but all images are to be embedded anew. It ends with a
+mean of the old weights and the new, halfway where there are masks enough (`Pace`). Either round then trains the model's
+detector, or a fresh one, on the boxes of the same masks: seconds, which are spent again if they are interrupted.
+Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every step may also
+replay generated scenes, which every model has seen and no licence holds back. Knows nothing of datasets, gates or
+stages.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Pace(NamedTuple):
     """How fast a round learns: its rate, the encoder's part of that, how many first layers stay as they are; how many
     steps it takes at least and at most; and the share of the old weights in the mean that it ends with (Wortsman et al.
     2022): on what is new halfway is as good as all the way or better, and much of what a model knew before stays. A few
-    masks say little: of fewer than `ENOUGH_MASKS` less is taken over, in proportion.
+    masks say little: from n of them, kept proposals included, at most n / (ENOUGH_MASKS + n) is taken over.
     """
 
     learning_rate: float
@@ -120,7 +121,7 @@ class RoundSettings:
     detector: DetectorTraining | None = DETECTOR
     checkpoint_every_s: float = 15.0
 
-    def steps_for(self, num_masks: int, pace: Pace = PACES["decoder"]) -> int:
+    def steps_for(self, num_masks: int, pace: Pace) -> int:
         """Steps of a round on `num_masks` masks."""
         if self.max_steps is not None:
             return self.max_steps
@@ -182,9 +183,11 @@ def train_full_round(
         patch_size=config.patch_size,
         augment=AugmentSettings(scale_range=SCALES),
     )
-    if None in (settings.max_steps, settings.old_share):  # counting means reading every image
-        num_masks = sum(len(samples[index].rles) for index in range(len(samples)))
-        settings = settings.settled(num_masks, pace_of("full", config))
+    pace = pace_of("full", config)
+    # Counting means reading every image; not where nothing depends on it.
+    counts = settings.max_steps is None or (settings.old_share is None and pace.old_share > 0)
+    num_masks = sum(len(samples[index].rles) for index in range(len(samples))) if counts else 0
+    settings = settings.settled(num_masks, pace)
     folder = out_dir / "embeddings"
     embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop, folder=folder)
     return _round(model, batches, embed, settings, "full", out_dir, progress, should_stop)
@@ -206,7 +209,8 @@ def _round(
     drop_unusable(out_dir / CHECKPOINT, run)
     result = train(run, student, batches, out_dir, progress, should_stop)
     student.freeze_batchnorm(False)
-    _mix_in(student, model, settings.old_share or 0.0)
+    assert settings.old_share is not None, "settled"
+    _mix_in(student, model, settings.old_share)
     if mode == "decoder":
         student.detector = detector
     if result.finished and how is not None:
@@ -246,9 +250,10 @@ def _embedding_tensor(embedding: Path | bytes) -> Tensor:
 
 def _train_settings(settings: RoundSettings, mode: Mode, model: Sam) -> TrainSettings:
     """Of settled `settings`."""
-    config, steps = model.config, settings.max_steps
+    config, pace = model.config, pace_of(mode, model.config)
+    steps, rate = settings.max_steps, settings.learning_rate
     assert steps is not None, "settled"
-    pace = pace_of(mode, config)
+    assert rate is not None, "settled"
     heavy = mode == "full" and config.encoder.kind == "vit"
     side = config.image_size if mode == "decoder" else small_side(config)
     batch = BatchSize(side, settings.num_images, settings.num_masks)
@@ -257,7 +262,7 @@ def _train_settings(settings: RoundSettings, mode: Mode, model: Sam) -> TrainSet
         seed=settings.seed,
         max_steps=steps,
         minutes=settings.minutes,
-        learning_rate=settings.learning_rate or pace.learning_rate,
+        learning_rate=rate,
         encoder_lr=pace.encoder_lr,
         frozen_layers=pace.frozen_layers,
         bf16=config.encoder.kind == "vit" or model.device.type == "cuda",  # CPUs convolve faster in float32

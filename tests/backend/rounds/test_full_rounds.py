@@ -44,10 +44,11 @@ def test_the_platform_chooses_what_a_round_trains_and_says_so(
     pace, recipe = PACES["conv"], lineage["recipe"]
     assert (recipe["learning_rate"], recipe["encoder_lr"], recipe["frozen_layers"]) == pace[:3]
     assert recipe["steps"] == recipe["max_steps"] == pace.steps[0]
+    assert 0.9 < recipe["old_share"] == pace.old_share_for(lineage["snapshot_masks"]) < 1
     done = run_round(scene, {**QUICK, "learning_rate": 3e-4}, mode="decoder")
     assert done["mode"] == "decoder", "who names a mode gets it"
     recipe = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]["recipe"]
-    assert (recipe["learning_rate"], recipe["frozen_layers"]) == (3e-4, 0)
+    assert (recipe["learning_rate"], recipe["frozen_layers"], recipe["old_share"]) == (3e-4, 0, 0.0)
 
 
 def test_a_round_takes_the_time_that_the_settings_give_it(scene: Scene, admin: Any) -> None:

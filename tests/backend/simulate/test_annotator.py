@@ -106,15 +106,19 @@ def test_practice_draws_as_work_does_and_saves_nothing(
 
 
 def test_a_look_at_a_proposal_costs_what_it_is_said_to(
-    make_scene: MakeScene, platform: Platform, tmp_path: Path
+    make_scene: MakeScene, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene = make_scene(train=2, heldout=0, masks=False)
+    thrown_away: list[str] = []
+    monkeypatch.setattr(platform, "delete", lambda path, **_: thrown_away.append(path))
     truth, objects = truth_of(tmp_path, scene), [disc(0), disc(1)]
-    proposals = [{"id": str(number), "rle": rle.encode(mask)} for number, mask in enumerate(objects)]
+    masks = [*objects, ~objects[0]]
+    proposals = [{"id": str(number), "revision": 0, "rle": rle.encode(mask)} for number, mask in enumerate(masks)]
     for look_s in (0.0, 0.5):
-        annotator = Annotator(platform, str(scene.dataset_id), truth, Person(look_s=look_s))
-        kept, seconds = annotator._judge(proposals, objects)
-        assert (len(kept), seconds) == (2, 2 * look_s)
+        person = Person(look_s=look_s)
+        kept, seconds = Annotator(platform, str(scene.dataset_id), truth, person)._judge(proposals, objects)
+        assert (len(kept), seconds) == (2, 3 * look_s + person.click_s)
+    assert thrown_away == ["/api/masks/2"] * 2
 
 
 def test_the_boundary_to_draw() -> None:

@@ -13,11 +13,19 @@ import { JobBadge } from "../../ui/badges";
 import { useAction } from "../../ui/useAction";
 
 const PRESETS = [
-  { value: "automatic", label: "Automatic", text: "The detector with crops where the model has one, else the grid." },
-  { value: "thorough", label: "Detector, with crops", text: "Finds most. Looks at parts of the image too." },
+  {
+    value: "automatic",
+    label: "Automatic",
+    text: "What suits the model and how large the objects are that people drew.",
+  },
+  {
+    value: "thorough",
+    label: "Detector, with crops",
+    text: "Looks at four parts of the image too: finds smaller objects.",
+  },
   { value: "detector", label: "Detector", text: "The whole image only: faster, misses small objects." },
   { value: "default", label: "Grid of points", text: "A prompt in each of 32 × 32 places. Needs no detector." },
-  { value: "sam-paper", label: "As in the SAM paper", text: "The grid, and its 20 crops. The slowest." },
+  { value: "sam-paper", label: "As in the SAM paper", text: "The grid and 20 crops with grids of their own." },
   { value: "fast", label: "Grid, fast", text: "Every other point first; asks on where there is something." },
   { value: "reference", label: "Grid, as released", text: "The settings of the released generator, for comparisons." },
 ];
@@ -109,9 +117,11 @@ function StartGeneration({ datasetId }: { datasetId: string }) {
         data={PRESETS}
         value={preset}
         comboboxProps={{ width: 320, position: "bottom-end" }}
-        renderOption={({ option }) => (
+        renderOption={({ option, checked }) => (
           <div>
-            <Text size="sm">{option.label}</Text>
+            <Text size="sm" fw={checked ? 600 : undefined}>
+              {option.label}
+            </Text>
             <Text size="xs" c="var(--ink-soft)">
               {PRESETS.find((one) => one.value === option.value)?.text}
             </Text>

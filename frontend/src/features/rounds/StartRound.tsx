@@ -6,6 +6,7 @@ import { useState } from "react";
 import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
 import type { Dataset, Round } from "../../api/types";
+import { count, plural } from "../../lib/format";
 import { FormError } from "../../ui/FormError";
 import { useAction } from "../../ui/useAction";
 
@@ -31,6 +32,8 @@ const MODES = [
 export function StartRound({ dataset, running }: { dataset: Dataset; running: Round | undefined }) {
   const [opened, { open, close }] = useDisclosure();
   const [mode, setMode] = useState<Round["mode"]>("auto");
+  const { masks } = dataset.counts;
+  const enough = dataset.policy.min_new_masks;
   const start = useAction({
     run: () => unwrap(api.POST("/api/rounds", { body: { dataset_id: dataset.id, mode } })),
     stale: [keys.rounds(dataset.id), keys.jobs],
@@ -57,6 +60,12 @@ export function StartRound({ dataset, running }: { dataset: Dataset; running: Ro
             images held out. Annotators can go on meanwhile. Training ends after {dataset.policy.round_minutes} min at
             the latest, as the settings say.
           </Text>
+          {masks < enough && (
+            <Text size="sm" c="var(--ink-soft)">
+              There are {plural(masks, "mask")} so far. From so few the model takes over only a part of what it learns,
+              and the comparison says little; rounds that start by themselves wait for {count(enough)}.
+            </Text>
+          )}
           <Radio.Group label="What is trained" value={mode} onChange={(value) => setMode(value as Round["mode"])}>
             <Stack gap={8} mt={6}>
               {MODES.map((one) => (

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isHasty, ObjectTimer } from "./hint";
+import { Haste, ObjectTimer } from "./hint";
 
 test("an object is overdue half a minute after it was opened, and the next one begins anew", () => {
   const timer = new ObjectTimer();
@@ -10,7 +10,21 @@ test("an object is overdue half a minute after it was opened, and the next one b
 });
 
 test("proposals need a glance each, and no proposals no time", () => {
-  expect(isHasty(0, 0)).toBe(false);
-  expect(isHasty(10, 2.9)).toBe(true);
-  expect(isHasty(10, 3)).toBe(false);
+  const haste = new Haste();
+  haste.shown(1_000);
+  expect(haste.check("none", 0, 1_000)).toBe("go");
+  expect(haste.check("slow", 10, 4_000)).toBe("go");
+  expect(haste.check("fast", 10, 3_900)).toBe("ask");
+});
+
+test("who was asked goes on by a second wish, but not by a double press, and is not asked again", () => {
+  const haste = new Haste();
+  haste.shown(0);
+  expect(haste.check("a", 10, 100)).toBe("ask");
+  expect(haste.check("a", 10, 300)).toBe("wait");
+  expect(haste.check("a", 10, 1_200)).toBe("go");
+  haste.shown(2_000);
+  expect(haste.check("b", 10, 2_100)).toBe("ask");
+  haste.shown(9_000);
+  expect(haste.check("a", 10, 9_100)).toBe("go");
 });

@@ -5,12 +5,8 @@
 
 const HINT_AFTER_MS = 30_000;
 const LOOK_EVERY_MS = 1_000;
-const GLANCE_S = 0.3;
-
-/** Whether so many proposals cannot have been looked at in this time. */
-export function isHasty(proposals: number, seconds: number): boolean {
-  return seconds < proposals * GLANCE_S;
-}
+const GLANCE_MS = 300;
+const READING_MS = 1_000;
 
 export class ObjectTimer {
   private open: { id: string; since: number } | null = null;
@@ -28,4 +24,24 @@ export function watchObject(draftId: () => string | null, tell: (overdue: boolea
   const timer = new ObjectTimer();
   const ticker = setInterval(() => tell(timer.overdue(draftId())), LOOK_EVERY_MS);
   return () => clearInterval(ticker);
+}
+
+/** Asks once an image before proposals are kept that nobody can have looked at. Times are of one clock, in ms. */
+export class Haste {
+  private shownAt = 0;
+  private readonly askedAt = new Map<string, number>();
+
+  /** The proposals are on screen from now on. */
+  shown(now = performance.now()): void {
+    this.shownAt = now;
+  }
+
+  /** What a wish to go on from a task with so many proposals left meets; "wait" while the question can't have been read. */
+  check(taskId: string, proposals: number, now = performance.now()): "go" | "ask" | "wait" {
+    const asked = this.askedAt.get(taskId);
+    if (asked !== undefined) return now - asked < READING_MS ? "wait" : "go";
+    if (now - this.shownAt >= proposals * GLANCE_MS) return "go";
+    this.askedAt.set(taskId, now);
+    return "ask";
+  }
 }

@@ -13,7 +13,7 @@ import { type Hold, hold } from "../sync/tabs";
 import { WorkClock } from "./clock";
 import { Decoding } from "./decoding";
 import { keepDraft, keptView, withKeptDraft } from "./drafts";
-import { isHasty, watchObject } from "./hint";
+import { Haste, watchObject } from "./hint";
 import { loadImage } from "./image";
 import { Lease } from "./lease";
 import { watchDataset } from "./live";
@@ -41,8 +41,7 @@ export class AnnotateSession {
   /** Counts the images asked for: an answer to an older question is not acted on. */
   private turn = 0;
   private wanted: string | null = null;
-  /** The task whose proposals its annotator was asked to look over. */
-  private warnedOf: string | null = null;
+  private readonly haste = new Haste();
 
   constructor(private readonly options: SessionOptions) {
     this.editor = new EditorController({
@@ -120,6 +119,7 @@ export class AnnotateSession {
     this.editor.open(doc, image);
     if (seen) this.editor.view.show(seen);
     this.clock.reset();
+    this.haste.shown();
     this.lease.keep(task);
     this.set({ phase: "working", leaseLost: false });
     void this.decoding.open(task.model, task.image);
@@ -160,10 +160,9 @@ export class AnnotateSession {
     if (!task || !this.saving || !(phase === "working" || (phase === "failed" && skipped))) return;
     if (isTouched(this.editor.doc.draft)) return this.options.notify(DRAFT_OPEN, "info");
     const proposals = this.editor.doc.masks.filter((mask) => mask.status === "proposed").length;
-    if (!skipped && this.warnedOf !== task.id && isHasty(proposals, this.clock.totalSeconds)) {
-      this.warnedOf = task.id;
-      return this.options.notify(unlooked(plural(proposals, "proposal")), "info");
-    }
+    const answer = skipped ? "go" : this.haste.check(task.id, proposals);
+    if (answer === "ask") this.options.notify(unlooked(plural(proposals, "proposal")), "info");
+    if (answer !== "go") return;
     const { turn } = this;
     // An edit from here on would come after the image's end.
     this.editor.locked = true;
