@@ -117,6 +117,7 @@ function StartGeneration({ datasetId }: { datasetId: string }) {
         data={PRESETS}
         value={preset}
         comboboxProps={{ width: 320, position: "bottom-end" }}
+        maxDropdownHeight={440}
         renderOption={({ option, checked }) => (
           <div>
             <Text size="sm" fw={checked ? 600 : undefined}>
