@@ -13,7 +13,9 @@ export function ReportView({ report }: { report: ImportReport }) {
   return (
     <Stack gap="sm">
       <Group gap={6} wrap="nowrap">
-        <IconCircleCheck size={18} color="var(--mantine-color-green-6)" />
+        {report.accepted + report.masks + report.duplicates > 0 && (
+          <IconCircleCheck size={18} color="var(--mantine-color-green-6)" />
+        )}
         <Text size="sm">{taken.join(", ")}.</Text>
       </Group>
       {report.refused.length > 0 && (
