@@ -3,6 +3,7 @@
 import logging
 import zlib
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from backend.core.jobs.context import remove_workdir
 from backend.core.jobs.handlers import Periodic
 from backend.core.jobs.models import Job, JobState
 from backend.core.jobs.notify import notify
-from backend.core.jobs.runner import database_now, requeue_values, seconds
+from backend.core.jobs.runner import database_now, requeue, seconds
 from backend.core.runtime import Runtime
 
 logger = logging.getLogger(__name__)
@@ -41,8 +42,9 @@ def take_back(session: Session) -> int:
         )
     )
     for job in silent:
+        this = update(Job).where(Job.id == job.id)
         if job.cancel_requested:
-            values = {
+            values: dict[Any, Any] | None = {
                 Job.state: JobState.CANCELLED, Job.finished_at: database_now(), Job.message: "Cancelled.",
                 Job.lease_token: None, Job.lease_until: None,
             }  # fmt: skip
@@ -54,9 +56,12 @@ def take_back(session: Session) -> int:
                 "It may have run out of memory: look at the worker's log, then retry.",
             }  # fmt: skip
         else:
-            values = requeue_values() | {Job.sent_at: None, Job.message: "The worker stopped; waiting for another."}
+            values = None
         logger.warning("job %s (%s) went silent in attempt %d", job.id, job.kind, job.attempts)
-        session.execute(update(Job).where(Job.id == job.id).values(values))
+        if values is None:
+            requeue(session, this, {Job.sent_at: None, Job.message: "The worker stopped; waiting for another."})
+        else:
+            session.execute(this.values(values))
         session.refresh(job)
         notify(session, job)
     return len(silent)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Interval, Update, and_, case, cast, exists, func, select, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from backend.core import telemetry
@@ -63,8 +63,21 @@ def claim(session: Session, job_id: uuid.UUID, lease_s: float) -> Job | None:
     )
 
 
-def requeue_values() -> dict[Any, Any]:
-    """What a job gets when it goes back to its queue. It gives up its dedupe key if another one waits with the same."""
+def requeue(session: Session, wanted: Update, more: dict[Any, Any]) -> Job | None:
+    """Puts the job that `wanted` names back into its queue, changed by `more` too; None if it names none.
+
+    It gives up its dedupe key if another one waits with the same. One that is just being queued is not seen by the
+    first attempt, which the index then stops; by the next it is, or is gone.
+    """
+    while True:
+        try:
+            with session.begin_nested():
+                return session.scalar(wanted.values(_requeue_values() | more).returning(Job))
+        except IntegrityError:
+            continue
+
+
+def _requeue_values() -> dict[Any, Any]:
     twin = aliased(Job)
     taken = exists().where(and_(twin.dedupe_key == Job.dedupe_key, twin.state == JobState.QUEUED, twin.id != Job.id))
     return {
@@ -182,12 +195,11 @@ def storable(value: Any) -> Any:
 
 def _release(context: JobContext, *, after_s: float = 0.0, keep_attempt: bool = False) -> None:
     """Back to the queue. The reconciler sends it again: after a shutdown because Redis may be going too."""
-    values = requeue_values() | {Job.sent_at: database_now() + seconds(after_s - context.settings.resend_s)}
+    values: dict[Any, Any] = {Job.sent_at: database_now() + seconds(after_s - context.settings.resend_s)}
     if not keep_attempt:
         values[Job.attempts] = Job.attempts - 1
     with context.runtime.database.transaction() as session:
-        wanted = _mine(context).where(Job.cancel_requested.is_(False))
-        job = session.scalar(wanted.values(values).returning(Job))
+        job = requeue(session, _mine(context).where(Job.cancel_requested.is_(False)), values)
         if job is not None:
             notify(session, job)
             return

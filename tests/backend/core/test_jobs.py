@@ -109,6 +109,29 @@ def test_a_deduplicated_job_waits_for_the_transaction_that_asked_for_it(runtime:
     assert ran.is_set()
 
 
+def test_a_silent_job_goes_back_while_its_twin_is_being_queued(runtime: Runtime, echo: list[object]) -> None:
+    silent = enqueue(runtime.database, dedupe_key="k")
+    with runtime.database.transaction() as session:
+        values = {"state": JobState.RUNNING, "lease_token": uuid.uuid4(), "lease_until": utcnow(), "attempts": 1}
+        session.execute(update(Job).where(Job.id == silent.id).values(**values))
+    done = threading.Event()
+
+    def take_back() -> None:
+        reconcile(runtime)
+        done.set()
+
+    with runtime.database.transaction() as session:
+        twin = jobs.enqueue(session, "test.echo", dedupe_key="k")
+        thread = threading.Thread(target=take_back)
+        thread.start()
+        assert not done.wait(0.5), "the index lets nobody else have the key before this transaction ends"
+    thread.join(10)
+    assert done.is_set()
+    back = read(runtime.database, silent.id)
+    assert (back.state, back.dedupe_key) == (JobState.QUEUED, None)
+    assert (read(runtime.database, twin.id).state, twin.dedupe_key) == (JobState.QUEUED, "k")
+
+
 def test_failures_say_what_is_wrong(runtime: Runtime) -> None:
     def fail(ctx: JobContext) -> None:
         raise Invalid("The file is empty. Choose another.")
