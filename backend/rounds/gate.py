@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.evaluate.clicks import ClickReport
 
 GATE_CLICKS = (1, 5)
+CLEARLY_BETTER = 0.02  # in IoU: less than that the few masks that are held out at first show by chance
 
 
 def summary(report: "ClickReport") -> dict[str, Any]:
@@ -156,3 +157,26 @@ def decide(
         passed=passed, reason=reason, gain=gain, ci_low=low, ci_high=high, num_images=len(differences),
         num_masks=num_masks, measured_on=measured_on, max_drop=max_drop, confidence=confidence,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareChoice:
+    """How much of the old weights a round on few masks ended with: `chosen` is `careful` unless `bold` measured better
+    by `gain` IoU.
+    """
+
+    careful: float
+    bold: float
+    chosen: float
+    gain: float
+    num_images: int
+
+
+def choose_share(shares: Sequence[float], differences: Sequence[float]) -> ShareChoice:
+    """Between the careful share of the old weights and the bold one, by the held-out images' differences, bold minus
+    careful. The gate then judges by the same images: of what it measures, a point or two may be this choice's luck.
+    """
+    careful, bold = shares
+    gain = float(np.mean(differences))
+    chosen = bold if gain > CLEARLY_BETTER else careful
+    return ShareChoice(careful=careful, bold=bold, chosen=chosen, gain=gain, num_images=len(differences))

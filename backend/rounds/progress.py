@@ -34,6 +34,9 @@ class RoundProgress:
             text = f"{text} and {figures['last_iou']:.2f} after several"
             self._tell(_between(SNAPSHOT_DONE, DECODER_DONE, done, total), WHOLE, text)
 
+    def comparing(self, done: int, total: int) -> None:
+        self._tell(DECODER_DONE, WHOLE, f"Measuring how much of the new weights to take over: {done} of {total} images")
+
     def measuring_parent(self, done: int, total: int) -> None:
         self._measuring("current model", TRAINING_DONE, PARENT_DONE, done, total)
 

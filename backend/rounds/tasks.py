@@ -28,7 +28,16 @@ from backend.registry.embed_run import Picture
 from backend.registry.models import EmbeddingState, ModelVersion
 from backend.registry.tasks import embed_images, encode_images, loaded_model, package_model
 from backend.rounds import service, stages
-from backend.rounds.gate import GATE_CLICKS, GateResult, decide, paired_differences, summary, without_images
+from backend.rounds.gate import (
+    GATE_CLICKS,
+    GateResult,
+    ShareChoice,
+    choose_share,
+    decide,
+    paired_differences,
+    summary,
+    without_images,
+)
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
 from backend.rounds.policy import mode_for
 from backend.rounds.progress import RoundProgress
@@ -99,6 +108,7 @@ class _RoundRun:
         self.child_path = ctx.workdir / "child.safetensors"
         self.training_dir = ctx.workdir / "training"
         self.detector: dict[str, float] | None = None
+        self.share: ShareChoice | None = None
         self.told = RoundProgress(ctx.progress)
 
     def choose_mode(self) -> None:
@@ -166,7 +176,7 @@ class _RoundRun:
         model = self._parent_model()
         rest = (self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop)
         if self.row.mode == RoundMode.full:
-            child = train_full_round(model, _Images(self, self.snapshot.train), *rest)
+            child = train_full_round(model, _Images(self, self.snapshot.train), *rest, self._choose_share)
         else:
             child = train_decoder_round(model, self._embedded(model), *rest)
         self.ctx.check()
@@ -176,6 +186,14 @@ class _RoundRun:
         # Whatever an earlier attempt measured was another child: its scratch folder is gone.
         with self.ctx.transaction() as session:
             self.row = service.step(session, self.row.id, RoundState.training, after=None)
+
+    def _choose_share(self, shares: Sequence[float], mean: Callable[[float], Sam]) -> float:
+        """By the held-out masks that the gate asks too; careful where there are none."""
+        if not self.snapshot.heldout:
+            return shares[0]
+        per_image = [self._report(mean(share), self.told.comparing)["per_image"] for share in shares]
+        self.share = choose_share(shares, paired_differences(*per_image))
+        return self.share.chosen
 
     def _embedded(self, model: Sam) -> list[RoundSample]:
         samples = []
@@ -246,15 +264,18 @@ class _RoundRun:
             with self.ctx.transaction() as session:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, after=report)
 
+    @cached_property
+    def _heldout(self) -> "_Images":
+        return _Images(self, self.snapshot.heldout)
+
     def _report(self, model: Sam, tell: Callable[[int, int], None]) -> dict[str, Any]:
         def progress(done: int, total: int) -> None:
             self.ctx.check()
             tell(done, total)
 
-        heldout = self.snapshot.heldout
         # A full round changes the encoder, so both models are measured from the pixels.
         decoder = self.row.mode == RoundMode.decoder
-        samples = _Embedded(self, heldout, model) if decoder else _Images(self, heldout)
+        samples = _Embedded(self, self.snapshot.heldout, model) if decoder else self._heldout
         return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=progress))
 
     # -- verdict --
@@ -317,7 +338,8 @@ class _RoundRun:
         """What the settings came to, those nobody chooses included; of `steps` `minutes` may have left some undone."""
         settings, pace = self._settings(), self._pace
         named = {name: getattr(pace, name) for name in ("encoder_lr", "frozen_layers")}
-        return {**asdict(settings), **named, "steps": settings.max_steps}
+        recipe = {**asdict(settings), **named, "steps": settings.max_steps}
+        return recipe | ({"old_share": self.share.chosen, "share": asdict(self.share)} if self.share else {})
 
     def _enter(self, state: RoundState) -> None:
         with self.ctx.transaction() as session:

@@ -91,7 +91,7 @@ def _seconds_title(report: Report) -> str:
     if before is None or after is None:
         return "Human seconds per mask"
     same = f"{before.seconds_per_mask:.1f} → {after.seconds_per_mask:.1f}"
-    return f"Human seconds per mask (the same {after.human_masks} untouched objects, first → last model: {same})"
+    return f"Human seconds per mask\n(first → last model on the same {after.human_masks} untouched objects: {same})"
 
 
 def _generations(report: Report) -> list[tuple[str, Json]]:

@@ -4,8 +4,9 @@ A decoder round trains prompt encoder and decoder on cached embeddings, so that 
 round trains on images and changes the encoder too, but for its first layers and the statistics of batch norm, since
 rounds are small. A step of a convolutional model is no dearer than a decoder round's, for it works on crops of half the
 frame, and teaches a domain far from photographs much more; but all images are to be embedded anew. It ends with a
-mean of the old weights and the new, halfway where there are masks enough (`Pace`). Either round then trains the model's
-detector, or a fresh one, on the boxes of the same masks: seconds, which are spent again if they are interrupted.
+mean of the old weights and the new, halfway where there are masks enough, nearer to the old where there are few
+(`Pace`), unless halfway measures better (`ChooseShare`). Either round then trains the model's detector, or a fresh one,
+on the boxes of the same masks: seconds, which are spent again if they are interrupted.
 Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every step may also
 replay generated scenes, which every model has seen and no licence holds back. Knows nothing of datasets, gates or
 stages.
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from engine.train.loop import Progress
 
     Mode = Literal["decoder", "full"]
+    # Given the shares of the old weights that a round may end with, the careful one first, and what makes the model
+    # of a share: the share to end with.
+    ChooseShare = Callable[[Sequence[float], Callable[[float], Sam]], float]
 
 ENOUGH_MASKS = 100  # halfway is too far with 24, a little with 56, as good as any with 140 (docs/log.md, 2026-11-26)
 SCALES = (0.2, 1.4)  # of images in full rounds: people draw large objects first, and the small ones look like them
@@ -63,7 +67,8 @@ class Pace(NamedTuple):
     """How fast a round learns: its rate, the encoder's part of that, how many first layers stay as they are; how many
     steps it takes at least and at most; and the share of the old weights in the mean that it ends with (Wortsman et al.
     2022): on what is new halfway is as good as all the way or better, and much of what a model knew before stays. A few
-    masks say little: from n of them, kept proposals included, at most n / (ENOUGH_MASKS + n) is taken over.
+    masks say little: from n of them, kept proposals included, at most n / (ENOUGH_MASKS + n) is taken over. That spares
+    photographs, which the packaged model knows, and is far too careful where it knows nothing: measuring tells.
     """
 
     learning_rate: float
@@ -173,8 +178,13 @@ def train_full_round(
     out_dir: Path,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
+    choose_share: ChooseShare | None = None,
 ) -> Sam:
-    """A copy of `model` trained on images, encoder included. Otherwise as `train_decoder_round`."""
+    """A copy of `model` trained on images, encoder included. Otherwise as `train_decoder_round`.
+
+    Where there are so few masks that less than the pace's part of the new weights would be taken over, `choose_share`
+    says which of the two it is; the models it is shown have no detector yet.
+    """
     config = model.config
     share = settings.num_replayed / settings.num_images
     batches = ImageBatches(
@@ -190,7 +200,7 @@ def train_full_round(
     settings = settings.settled(num_masks, pace)
     folder = out_dir / "embeddings"
     embed = partial(embedded, samples=samples, progress=progress, should_stop=should_stop, folder=folder)
-    return _round(model, batches, embed, settings, "full", out_dir, progress, should_stop)
+    return _round(model, batches, embed, settings, "full", out_dir, progress, should_stop, choose_share)
 
 
 def _round(
@@ -202,6 +212,7 @@ def _round(
     out_dir: Path,
     progress: Progress | None,
     should_stop: Callable[[], bool] | None,
+    choose_share: ChooseShare | None = None,
 ) -> Sam:
     student = copy.deepcopy(model)
     detector, student.detector = student.detector, None  # the loop knows nothing of it
@@ -210,7 +221,10 @@ def _round(
     result = train(run, student, batches, out_dir, progress, should_stop)
     student.freeze_batchnorm(False)
     assert settings.old_share is not None, "settled"
-    _mix_in(student, model, settings.old_share)
+    share, least = settings.old_share, pace_of(mode, model.config).old_share
+    if choose_share is not None and result.finished and share > least:
+        share = choose_share((share, least), lambda share: _mixed(student, model, share))
+    student = _mixed(student, model, share)
     if mode == "decoder":
         student.detector = detector
     if result.finished and how is not None:
@@ -224,14 +238,15 @@ def _round(
 
 
 @torch.no_grad()
-def _mix_in(student: Sam, old: Sam, share: float) -> None:
-    """Makes the student's weights a mean with those it started from, which have the part `share`."""
+def _mixed(new: Sam, old: Sam, share: float) -> Sam:
+    """The mean of two sets of weights, of which the old ones have the part `share`."""
     if not share:
-        return
-    before = old.state_dict()
-    for name, value in student.state_dict().items():
+        return new
+    mean, before = copy.deepcopy(new), old.state_dict()
+    for name, value in mean.state_dict().items():
         if value.is_floating_point():
             value.lerp_(before[name].to(value), share)
+    return mean.eval()
 
 
 def _detector_example(sample: RoundSample, image_size: int) -> DetectorExample:

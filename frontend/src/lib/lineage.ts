@@ -64,7 +64,7 @@ export function recipeOf(mode: unknown, settings: Document): Fact[] {
   const rate = part === 1 ? "same rate" : `${part} of that rate`;
   add("Encoder", part && frozen !== null ? `${rate}, first ${frozen} layers as they were` : null);
   const old = number(settings.old_share);
-  add("Ends", old ? `${fixed(100 * old, 0)} % of the way back to the old weights` : null);
+  add("Ends", old ? `${percent(old)} of the way back to the old weights${sharesMeasured(settings.share)}` : null);
   const [images, masks] = [number(settings.num_images), number(settings.num_masks)];
   add("A step", images !== null && masks !== null ? `${images} images × ${masks} masks` : null);
   const replay = number(settings.replay);
@@ -75,6 +75,17 @@ export function recipeOf(mode: unknown, settings: Document): Fact[] {
   add("Seed", unit(settings.seed));
   return facts;
 }
+
+/** Why a round on few masks ended there: two ends were measured on what was held out. */
+function sharesMeasured(value: unknown): string {
+  const share = document(value);
+  const [careful, bold, gain] = [number(share?.careful), number(share?.bold), number(share?.gain)];
+  if (careful === null || bold === null || gain === null) return "";
+  const sign = gain < 0 ? "−" : "+";
+  return `; on held-out masks ${percent(bold)} measured ${sign}${fixed(Math.abs(gain), 3)} IoU against ${percent(careful)}`;
+}
+
+const percent = (value: number) => `${fixed(100 * value, 0)} %`;
 
 function unit(value: unknown, word = ""): string | null {
   const known = number(value);

@@ -10,6 +10,7 @@ from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import ModelVersion
 from backend.rounds import service, tasks
+from backend.rounds.gate import ShareChoice, choose_share
 from engine.model.sam import Sam
 from engine.train.rounds import PACES
 from tests.backend.conftest import Scene
@@ -51,6 +52,29 @@ def test_the_platform_chooses_what_a_round_trains_and_says_so(
     assert (recipe["learning_rate"], recipe["frozen_layers"], recipe["old_share"]) == (3e-4, 0, 0.0)
 
 
+@quick
+@pytest.mark.parametrize(("gain", "bold"), [(0.1, True), (0.001, False)])
+def test_held_out_masks_say_how_much_a_round_on_few_masks_takes_over(
+    gain: float, bold: bool, scene: Scene, admin: Any, run_round: RunRound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def measured(shares: Any, differences: list[float]) -> ShareChoice:
+        asked.append(differences)
+        return choose_share(shares, [gain])
+
+    monkeypatch.setattr(tasks, "choose_share", measured)
+    done = run_round(scene, mode="full")
+    lineage = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]
+    recipe = lineage["recipe"]
+    (differences,) = asked
+    assert len(differences) == 1, "the one image held out"
+    careful = PACES["conv"].old_share_for(lineage["snapshot_masks"])
+    chosen = 0.5 if bold else careful
+    assert recipe["old_share"] == chosen
+    assert recipe["share"] == {"careful": careful, "bold": 0.5, "chosen": chosen, "gain": gain, "num_images": 1}
+
+
 def test_a_round_takes_the_time_that_the_settings_give_it(scene: Scene, admin: Any) -> None:
     changed = admin.patch(f"/api/datasets/{scene.dataset_id}", json={"policy": {"round_minutes": 3}})
     assert changed.json()["policy"]["round_minutes"] == 3
@@ -75,8 +99,8 @@ def test_what_nobody_drew_is_not_taught_as_background(
         assert len(samples) == 2
         assert not any(samples[index].complete for index in range(2))
         trained = original_train(model, samples, *rest)
-        assert sorted(reads) == sorted(set(reads)), "each image is decoded once for all steps"
-        assert len(reads) == 2
+        assert sorted(reads) == sorted(set(reads)), "each image is decoded once for all steps and shares"
+        assert len(reads) == 3, "and the one held out"
         return trained
 
     monkeypatch.setattr(tasks, "read_rgb", read)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from backend.rounds.gate import confidence_interval, decide, paired_bootstrap, paired_differences
+from backend.rounds.gate import choose_share, confidence_interval, decide, paired_bootstrap, paired_differences
 
 
 def test_bootstrap_is_deterministic_and_brackets_the_mean() -> None:
@@ -69,3 +69,12 @@ def test_decisions(differences: list[float], passed: bool, word: str) -> None:
     assert word in result.reason
     assert (result.gain is None) == (not differences)
     assert set(result.to_dict()) >= {"passed", "reason", "gain", "ci_low", "ci_high"}
+
+
+@pytest.mark.parametrize(
+    ("differences", "chosen"), [([0.1], 0.5), ([0.05, 0.01], 0.5), ([0.05, -0.05], 0.8), ([0.01], 0.8), ([-0.3], 0.8)]
+)
+def test_few_masks_take_over_halfway_only_where_that_is_clearly_better(differences: list[float], chosen: float) -> None:
+    choice = choose_share((0.8, 0.5), differences)
+    assert choice.chosen == chosen
+    assert (choice.gain, choice.num_images) == (pytest.approx(sum(differences) / len(differences)), len(differences))

@@ -1,12 +1,13 @@
 """Rounds on cached embeddings and on images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from engine.errors import FormatError, TrainingError
 from engine.masks import rle
@@ -206,6 +207,26 @@ def test_a_full_round_ends_between_the_old_weights_and_the_new(
     assert mixed[name] == pytest.approx((new[name] + old) / 2, abs=1e-7)
     part = sum(len(scene.rles) for scene in scenes)
     assert few[name] == pytest.approx(old + (new[name] - old) * part / (100 + part), abs=1e-7)
+
+
+def test_who_measures_may_take_more_of_the_new_weights_than_few_masks_allow(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    shown: list[tuple[float, Tensor]] = []
+    name = "mask_decoder.iou_token.weight"
+
+    def bold(shares: Sequence[float], mean: Callable[[float], Sam]) -> float:
+        shown.extend((share, mean(share).state_dict()[name]) for share in shares)
+        return shares[1]
+
+    chosen = train_full_round(tiny_conv_model, scenes, QUICK, tmp_path, choose_share=bold).state_dict()[name]
+    few = sum(len(scene.rles) for scene in scenes)
+    assert [share for share, _ in shown] == [PACES["conv"].old_share_for(few), 0.5]
+    assert torch.equal(chosen, shown[1][1])
+    assert not torch.equal(chosen, shown[0][1])
+    shown.clear()
+    train_full_round(tiny_conv_model, scenes, replace(QUICK, old_share=0.5), tmp_path, choose_share=bold)
+    assert not shown, "nothing to choose from where there are masks enough"
 
 
 def test_the_fewer_the_masks_the_less_is_taken_over() -> None:

@@ -62,8 +62,9 @@ export function StartRound({ dataset, running }: { dataset: Dataset; running: Ro
           </Text>
           {masks < enough && (
             <Text size="sm" c="var(--ink-soft)">
-              {plural(masks, "mask")} so far. From so few the model takes over only a part of what it learns, and the
-              comparison says little; rounds that start by themselves wait for {count(enough)}.
+              {plural(masks, "mask")} so far. From so few the model takes over only a part of what it learns, unless the
+              images held out clearly speak for more, and they are few too; rounds that start by themselves wait for{" "}
+              {count(enough)}.
             </Text>
           )}
           <Radio.Group label="What is trained" value={mode} onChange={(value) => setMode(value as Round["mode"])}>
