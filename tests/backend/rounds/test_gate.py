@@ -72,7 +72,7 @@ def test_decisions(differences: list[float], passed: bool, word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("differences", "chosen"), [([0.1], 0.5), ([0.05, 0.01], 0.5), ([0.05, -0.05], 0.8), ([0.01], 0.8), ([-0.3], 0.8)]
+    ("differences", "chosen"), [([0.1], 0.5), ([0.05, 0.01], 0.5), ([0.05, -0.05], 0.8), ([0.005], 0.8), ([-0.3], 0.8)]
 )
 def test_few_masks_take_over_halfway_only_where_that_is_clearly_better(differences: list[float], chosen: float) -> None:
     choice = choose_share((0.8, 0.5), differences)
