@@ -5,7 +5,7 @@ from under a row lock, so that a step done twice, or by a worker that was given 
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from backend.accounts import service as users
+from backend.annotation import effort
 from backend.annotation.models import Mask, MaskSource
 from backend.core import events, jobs
 from backend.core.db import utcnow
@@ -27,7 +28,7 @@ from backend.review import service as review
 from backend.rounds.gate import GateResult
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState, Trigger
 from backend.rounds.schemas import RoundOptions
-from backend.rounds.snapshot import Snapshot, SnapshotImage, SnapshotMask, make_snapshot
+from backend.rounds.snapshot import Box, Snapshot, SnapshotImage, SnapshotMask, make_snapshot
 
 # Fixed, so that a round's model version has the same id however often the round is run.
 _MODEL_IDS = uuid.UUID("5b0f6f6e-52a5-5a1c-9a53-6d61736b6c6d")
@@ -171,12 +172,13 @@ def take_snapshot(session: Session, row: Round) -> Snapshot:
         for mask in review.final_masks(session, row.dataset_id, "heldout", sources=learnable_sources(False))
         if mask.source != MaskSource.PROPOSAL or mask.edited
     ]
+    dropped = effort.dropped_boxes(session, {mask.image_id for mask in train})
     return make_snapshot(
-        str(row.dataset_id), _by_image(train), _by_image(heldout), max_eval_masks=options.max_eval_masks
+        str(row.dataset_id), _by_image(train, dropped), _by_image(heldout, {}), max_eval_masks=options.max_eval_masks
     )
 
 
-def _by_image(masks: Sequence[Mask]) -> list[SnapshotImage]:
+def _by_image(masks: Sequence[Mask], dropped: Mapping[uuid.UUID, tuple[Box, ...]]) -> list[SnapshotImage]:
     groups = groupby(masks, key=lambda mask: mask.image)
     return [
         SnapshotImage(
@@ -188,6 +190,7 @@ def _by_image(masks: Sequence[Mask]) -> list[SnapshotImage]:
                 SnapshotMask(str(mask.id), {"size": mask.rle["size"], "counts": mask.rle["counts"]}, _first_click(mask))
                 for mask in group
             ),
+            dropped=dropped.get(image.id, ()),
         )
         for image, group in groups
     ]

@@ -19,6 +19,8 @@ FORMAT = "maskloom-snapshot-1"
 # One in five, as for the fixed split of a dataset.
 ASIDE_SHARE = 5
 
+Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True)
 class SnapshotMask:
@@ -31,13 +33,16 @@ class SnapshotMask:
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotImage:
-    """One image (size in pixels of the image frame) with its masks, sorted by id."""
+    """One image (size in pixels of the image frame) with its masks, sorted by id, and the boxes of the proposals that
+    people threw away there, xywh.
+    """
 
     image_id: str
     sha256: str
     height: int
     width: int
     masks: tuple[SnapshotMask, ...]
+    dropped: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +146,7 @@ def _image_json(image: SnapshotImage) -> dict[str, Any]:
         "masks": [
             {"id": mask.id, "rle": mask.rle, **({"click": mask.click} if mask.click else {})} for mask in image.masks
         ],
+        **({"dropped": image.dropped} if image.dropped else {}),
     }
 
 
@@ -151,6 +157,7 @@ def _image_from(document: dict[str, Any]) -> SnapshotImage:
         height=document["height"],
         width=document["width"],
         masks=tuple(SnapshotMask(mask["id"], mask["rle"], _pair(mask.get("click"))) for mask in document["masks"]),
+        dropped=tuple((x, y, w, h) for x, y, w, h in document.get("dropped", ())),
     )
 
 

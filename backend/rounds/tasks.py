@@ -42,7 +42,7 @@ from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
 from backend.rounds.policy import mode_for
 from backend.rounds.progress import RoundProgress
 from backend.rounds.schemas import RoundOptions
-from backend.rounds.snapshot import Snapshot, SnapshotImage, content_sha256
+from backend.rounds.snapshot import Box, Snapshot, SnapshotImage, content_sha256
 from engine.evaluate.clicks import EmbeddedSample, evaluate
 from engine.masks import rle as rles
 from engine.model.checkpoint import load_model, model_metadata, save_model
@@ -201,7 +201,8 @@ class _RoundRun:
             self.ctx.check()
             self.told.reading(number, len(self.snapshot.train))
             rles, clicks = [_rle(mask.rle) for mask in image.masks], [mask.click for mask in image.masks]
-            samples.append(RoundSample(self.embedding(image, model), (image.height, image.width), rles, clicks))
+            size, dropped = (image.height, image.width), _corners(image.dropped)
+            samples.append(RoundSample(self.embedding(image, model), size, rles, clicks, dropped))
         return samples
 
     @cached_property
@@ -363,8 +364,9 @@ class _Images(Sequence[Sample]):
     def __getitem__(self, index: Any) -> Any:
         image = self._images[index]
         pixels = self._kept.get(image.sha256, lambda: read_rgb(self._run.ctx.storage, image.sha256))
-        clicks = tuple(mask.click for mask in image.masks)
-        return Sample(image.image_id, pixels, tuple(_rle(mask.rle) for mask in image.masks), clicks=clicks)
+        clicks, dropped = tuple(mask.click for mask in image.masks), _corners(image.dropped)
+        found = tuple(_rle(mask.rle) for mask in image.masks)
+        return Sample(image.image_id, pixels, found, clicks=clicks, dropped=dropped)
 
 
 class _Embedded(Sequence[EmbeddedSample]):
@@ -382,6 +384,11 @@ class _Embedded(Sequence[EmbeddedSample]):
         image = self._images[index]
         array = embedding_files.decode(self._run.embedding(image, self._model))[0]
         return EmbeddedSample(image.image_id, array, np.stack([rles.decode(mask.rle) for mask in image.masks]))
+
+
+def _corners(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """xywh -> xyxy."""
+    return tuple((x, y, x + width, y + height) for x, y, width, height in boxes)
 
 
 def _rle(value: Mapping[str, Any]) -> rles.Rle:

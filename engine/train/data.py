@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BoolArray = NDArray[np.bool_]
 UInt8Array = NDArray[np.uint8]
+Box = tuple[float, float, float, float]
 
 KEEP_BYTES = 8 * 2**30  # of decoded images: some 9000 of 640 x 480 px
 
@@ -40,7 +41,8 @@ class Sample:
 
     `image` is uint8 RGB (H, W, 3); `rles` are compressed COCO RLEs of exactly (H, W). `complete`: all that counts as an
     object here has a mask, so that a prompt beside the masks has no right answer. `clicks`: where a person first
-    clicked for each mask, (x, y) in pixels, or None; empty: not known.
+    clicked for each mask, (x, y) in pixels, or None; empty: not known. `dropped`: boxes of proposals that a person
+    threw away, xyxy in pixels.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Sample:
     rles: tuple[Rle, ...]
     complete: bool = False
     clicks: tuple[tuple[float, float] | None, ...] = ()
+    dropped: tuple[Box, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -3,14 +3,14 @@
 Which cell answers for which object, the loss, and a loop that is a pure function of its settings, its examples and the
 first weights (on a CPU in float32) unless it ends on time. It takes seconds to minutes, so it keeps no checkpoint: who
 is interrupted begins again. Annotators leave objects out: where nobody drew anything, "no object" is only half
-believed. Knows no rounds.
+believed, but wholly where somebody threw a proposal away. Knows no rounds.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,16 +39,23 @@ SMOOTHING = 0.95  # of the loss that is reported
 TICKS = 1000  # "total" of progress
 
 
+def no_boxes() -> NDArray[np.float64]:
+    """(0, 4)."""
+    return np.zeros((0, 4))
+
+
 @dataclass(frozen=True)
 class DetectorExample:
     """One image: `embedding()` gives (C, G, G), any float type; `boxes` (K, 4) xyxy in the model frame; `input_size`
-    (h, w) of the image there. `complete`: every object has a box.
+    (h, w) of the image there. `complete`: every object has a box. `dropped`: boxes in which a person saw no object, or
+    none of that outline, (R, 4) in the same frame.
     """
 
     embedding: Callable[[], Tensor]
     boxes: NDArray[np.float64]
     input_size: tuple[int, int]
     complete: bool = False
+    dropped: NDArray[np.float64] = field(default_factory=no_boxes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,24 +105,23 @@ def assign(
     input_size: tuple[int, int],
     *,
     bare_weight: float,
+    dropped: NDArray[np.float64] | None = None,
 ) -> CellTargets:
     """Which of side x side cells of `stride` model pixels answer for which of the boxes (K, 4).
 
     A box is answered for by the cell its middle lies in and those whose middles lie in its core; of several boxes the
-    smallest has a cell. Cells in the padding count for nothing.
+    smallest has a cell. Cells in the padding count for nothing; of those that answer for no box the ones in a box, or
+    in one of `dropped` (R, 4), count in full.
     """
-    centres = (np.arange(side) + 0.5) * stride
+    centres = np.float64(stride) * (np.arange(side) + 0.5)
     owner = np.full((side, side), -1)
     covered = np.zeros((side, side), dtype=bool)
     sizes = boxes[:, 2:] - boxes[:, :2]
     for index in np.argsort(-sizes.prod(axis=1), kind="stable"):
-        middle, reach = (boxes[index, :2] + boxes[index, 2:]) / 2, sizes[index] * CORE / 2
-        home = np.clip(middle // stride, 0, side - 1).astype(int)
-        in_x, in_y = (np.abs(centres - middle[axis]) <= reach[axis] for axis in (0, 1))
-        in_x[home[0]] = in_y[home[1]] = True
-        owner[np.ix_(in_y, in_x)] = index
-        whole_x, whole_y = ((centres >= boxes[index, axis]) & (centres <= boxes[index, axis + 2]) for axis in (0, 1))
-        covered[np.ix_(whole_y, whole_x)] = True
+        owner[_cells(boxes[index], centres, CORE)] = index
+        covered[_cells(boxes[index], centres, 1.0, home=False)] = True
+    for box in [] if dropped is None else dropped:
+        covered[_cells(box, centres, 1.0)] = True
     positive = owner >= 0
     counts = np.bincount(owner[positive], minlength=len(boxes))
     box = np.zeros((side, side, 4), np.float32)
@@ -126,6 +132,20 @@ def assign(
     weight *= (centres < input_size[0])[:, None] & (centres < input_size[1])[None]
     flat = (box.reshape(-1, 4), positive.ravel(), share.ravel(), weight.astype(np.float32).ravel())
     return CellTargets(*(torch.from_numpy(part) for part in flat))
+
+
+def _cells(
+    box: NDArray[np.float64], centres: NDArray[np.float64], part: float, *, home: bool = True
+) -> tuple[NDArray[np.intp], ...]:
+    """Index of the cells whose middles lie in the middle `part` of a box's sides; with `home` also those in the row and
+    the column that the box's own middle lies in, of which there is always one.
+    """
+    middle, reach = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) * part / 2
+    in_x, in_y = (np.abs(centres - middle[axis]) <= reach[axis] for axis in (0, 1))
+    if home:
+        column, row = np.clip(middle // (2 * centres[0]), 0, len(centres) - 1).astype(int)
+        in_x[column] = in_y[row] = True
+    return np.ix_(in_y, in_x)
 
 
 def detector_loss(said: Boxes, wanted: CellTargets) -> Tensor:
@@ -229,6 +249,7 @@ class _Run:
                 detector.stride,
                 example.input_size,
                 bare_weight=1.0 if example.complete else settings.bare_weight,
+                dropped=example.dropped,
             )
             for example in examples
         ]

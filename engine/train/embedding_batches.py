@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from engine.model.sam import Sam
     from engine.predict.embedding import EmbeddingMeta
-    from engine.train.data import SampleSource
+    from engine.train.data import Box, SampleSource
     from engine.train.loop import Progress
 
 MIN_CELLS = 0.5  # low_res cells; less than half a cell cannot be drawn
@@ -42,12 +42,14 @@ class RoundSample:
     """One annotated image of a decoder round: its embedding file (path or content), (h, w), and its final masks.
 
     `clicks`: where an annotator first clicked for each mask, (x, y) in the image frame, or None; empty: not known.
+    `dropped`: boxes of proposals that were thrown away, xyxy in the image frame.
     """
 
     embedding: Path | bytes
     original_size: tuple[int, int]
     rles: Sequence[Mapping[str, Any]]
     clicks: Sequence[tuple[float, float] | None] = ()
+    dropped: Sequence[Box] = ()
 
 
 @torch.inference_mode()
@@ -82,7 +84,7 @@ def embedded(
         path = None if folder is None else folder / f"{index}.safetensors"
         if path is not None:
             path.write_bytes(content)
-        made.append(RoundSample(path or content, sample.size, sample.rles))
+        made.append(RoundSample(path or content, sample.size, sample.rles, dropped=sample.dropped))
     return made
 
 

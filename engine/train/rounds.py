@@ -6,7 +6,8 @@ rounds are small. A step of a convolutional model is no dearer than a decoder ro
 frame, and teaches a domain far from photographs much more; but all images are to be embedded anew. It ends with a
 mean of the old weights and the new, halfway where there are masks enough, nearer to the old where there are few
 (`Pace`), unless halfway measures better (`ChooseShare`). Either round then trains the model's detector, or a fresh one,
-on the boxes of the same masks: seconds, which are spent again if they are interrupted.
+on the boxes of the same masks and of proposals that people threw away: seconds, which are spent again if they are
+interrupted.
 Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every step may also
 replay generated scenes, which every model has seen and no licence holds back. Knows nothing of datasets, gates or
 stages.
@@ -250,13 +251,14 @@ def _mixed(new: Sam, old: Sam, share: float) -> Sam:
 
 
 def _detector_example(sample: RoundSample, image_size: int) -> DetectorExample:
-    """The boxes of an image's masks."""
+    """The boxes of an image's masks, and of what was thrown away there."""
     frame = Frame(sample.original_size, image_size)
     corners = np.array([coco_mask.toBbox(rle_ops.validate(rle, *sample.original_size)) for rle in sample.rles])
     corners = corners.reshape(-1, 4)
     corners[:, 2:] += corners[:, :2]
-    boxes = frame.boxes_to_model(corners).astype(np.float64)
-    return DetectorExample(partial(_embedding_tensor, sample.embedding), boxes, frame.input_size)
+    dropped = np.reshape(sample.dropped, (-1, 4))
+    boxes, others = (frame.boxes_to_model(each).astype(np.float64) for each in (corners, dropped))
+    return DetectorExample(partial(_embedding_tensor, sample.embedding), boxes, frame.input_size, dropped=others)
 
 
 def _embedding_tensor(embedding: Path | bytes) -> Tensor:

@@ -1,12 +1,14 @@
 """Snapshots: canonical bytes, and never a training mask among those measured on."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from backend import pipeline
-from backend.annotation.models import Mask, MaskSource
+from backend.annotation.models import Mask, MaskSource, MaskStatus
+from backend.core.db import utcnow
 from backend.core.runtime import Runtime
 from backend.rounds import service
 from backend.rounds.snapshot import Snapshot, SnapshotImage, SnapshotMask, content_sha256, make_snapshot
@@ -59,8 +61,36 @@ def test_the_first_click_of_a_person_is_kept(
     assert mask.click == click
 
 
+def test_boxes_of_proposals_that_were_thrown_away_are_kept(make_scene: Callable[..., Scene], runtime: Runtime) -> None:
+    pipeline.install()
+    scene = make_scene(train=3, heldout=1)
+    with runtime.database.transaction() as session:
+        for number, image_id in enumerate(scene.image_ids):
+            shared = session.query(Mask).filter(Mask.image_id == image_id).first()
+            assert shared is not None
+            for source, dropped in (
+                (MaskSource.PROPOSAL, True),
+                (MaskSource.PROPOSAL, False),
+                (MaskSource.BRUSH, True),
+            ):
+                session.add(
+                    Mask(
+                        id=uuid.uuid4(), dataset_id=scene.dataset_id, image_id=image_id, rle=shared.rle,
+                        bbox=[number, 1, 2, 3], area=6, source=source, status=MaskStatus.PROPOSED, stage=2,
+                        review_bucket=0, deleted_at=utcnow() if dropped else None,
+                    )
+                )  # fmt: skip
+        snapshot = service.take_snapshot(session, service.start_round(session, scene.dataset_id))
+    numbers = {str(image_id): number for number, image_id in enumerate(scene.image_ids)}
+    assert len(snapshot.train) == 3
+    assert all(one.dropped == ((numbers[one.image_id], 1, 2, 3),) for one in snapshot.train)
+    assert [one.dropped for one in snapshot.heldout] == [()]
+    assert Snapshot.from_json(snapshot.to_json()) == snapshot
+
+
 def test_round_trip() -> None:
     snapshot = make_snapshot("d", [image("a")], [image("h")], max_eval_masks=10)
+    assert b"dropped" not in snapshot.to_json(), "so that hashes of snapshots without any stay what they were"
     assert Snapshot.from_json(snapshot.to_json()) == snapshot
     with pytest.raises(ValueError, match="not a snapshot"):
         Snapshot.from_json(b'{"format": "other"}')

@@ -209,6 +209,25 @@ def test_a_full_round_ends_between_the_old_weights_and_the_new(
     assert few[name] == pytest.approx(old + (new[name] - old) * part / (100 + part), abs=1e-7)
 
 
+@pytest.mark.parametrize("mode", ["decoder", "full"])
+def test_the_detector_learns_from_what_was_thrown_away(
+    mode: str, tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
+) -> None:
+    boxes = ((1.0, 1.0, 30.0, 30.0),)
+
+    def detector(dropped: tuple[tuple[float, float, float, float], ...], name: str) -> Tensor:
+        if mode == "full":
+            samples = [replace(scene, dropped=dropped) for scene in scenes]
+            trained = train_full_round(tiny_conv_model, samples, WITH_DETECTOR, tmp_path / name)
+        else:
+            embedded = [replace(sample, dropped=dropped) for sample in round_samples(tiny_conv_model, scenes)]
+            trained = train_decoder_round(tiny_conv_model, embedded, WITH_DETECTOR, tmp_path / name)
+        assert trained.detector is not None
+        return trained.detector.answer.weight
+
+    assert not torch.equal(detector(boxes, "some"), detector((), "none"))
+
+
 def test_who_measures_may_take_more_of_the_new_weights_than_few_masks_allow(
     tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path
 ) -> None:
