@@ -24,7 +24,7 @@ UNTOLD = {"data", "url", "token", "email", "out", "as_json", "title"}
 
 def simulate(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(help="COCO folder with the ground truth: images/ and instances.json.")],
+    data: Annotated[Path, typer.Argument(help="Ground truth: a COCO file, or a folder that holds one and its images.")],
     url: Annotated[str, typer.Option(help="The running platform.")] = "http://127.0.0.1:8000",
     token: Annotated[str | None, typer.Option(envvar="MASKLOOM_TOKEN", help="An admin's API token.")] = None,
     email: Annotated[str | None, typer.Option(help="Sign in instead of a token; asks for the password.")] = None,
@@ -73,6 +73,8 @@ def simulate(
         if not token and not email:
             raise PlatformError("Give --token (or MASKLOOM_TOKEN) with an admin's API token, or --email to sign in.")
         truth = Truth(data, images, seed)
+        if truth.problems:
+            console.print(f"Left out ({len(truth.problems)}): {truth.problems[0]}", markup=False, highlight=False)
         with Platform(url, token) as platform, console.status("starting") as status:
             if email:
                 platform.sign_in(

@@ -12,7 +12,7 @@ from engine.console import fail_clearly, print_json, stdout
 
 
 def calibrate(
-    data: Annotated[Path, typer.Option("--data", help="COCO folder of held-out images: instances.json and images/.")],
+    data: Annotated[Path, typer.Option("--data", help="COCO file of held-out images, or a folder that holds one.")],
     model: Annotated[str, typer.Option(help="Model name or .safetensors file.")],
     out: Annotated[Path, typer.Option("--out", help="File for the calibrated model.")],
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",

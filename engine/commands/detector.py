@@ -18,7 +18,7 @@ LOG_EVERY_STEPS = 100
 
 def train_detector(
     data: Annotated[
-        list[str], typer.Option("--data", help="COCO folder: instances.json and images/; repeat for more.")
+        list[str], typer.Option("--data", help="COCO file, or a folder that holds one and its images; repeat for more.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The model with its detector, a .safetensors file.")],
     minutes: Annotated[float, typer.Option(help="Time for training, after the images are embedded.")] = 10.0,

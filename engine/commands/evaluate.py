@@ -26,7 +26,7 @@ AFTER_CLICKS = {"miou": "mIoU", "calibration_error": "calibration error of the p
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", help="COCO folder: instances.json and images/.")],
+    data: Annotated[Path, typer.Option("--data", help="COCO file, or a folder that holds one and its images.")],
     model: Annotated[str, typer.Option(help="Model name, .safetensors or sam_vit_*.pth file.")] = "default",
     clicks: Annotated[
         list[int] | None, typer.Option(help="mIoU after so many clicks; repeat for more. Default: 1 and 5.")

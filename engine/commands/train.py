@@ -25,7 +25,8 @@ def train(
     data: Annotated[
         list[str],
         typer.Option(
-            "--data", help="COCO folder (instances.json, images/), or a COCO file beside images/; FOLDER:2.5 weighs it."
+            "--data",
+            help="COCO file, or a folder that holds one; repeat for more. FOLDER:2.5 weighs it.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for checkpoints and the finished weights.")],
@@ -158,8 +159,7 @@ def _source(data: list[str], scenes: int, scenes_weight: float, seed: int, *, te
     weights: list[float] = []
     for entry in data:
         folder, weight = split_weight(entry)
-        path = Path(folder)
-        dataset = CocoDataset((path, path.parent / "images") if path.is_file() else path)
+        dataset = CocoDataset(folder)
         if tell:
             for problem in dataset.problems:
                 stderr.print(f"{folder}: {problem}", markup=False, soft_wrap=True)

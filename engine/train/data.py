@@ -8,25 +8,26 @@ Knows nothing of models.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pycocotools import mask as coco_mask
 
-from engine.errors import FormatError, ImageError, TrainingError
+from engine.errors import ImageError, TrainingError
 from engine.generate.images import find_images, read_image
-from engine.masks import polygons
 from engine.masks import rle as rle_ops
 from engine.masks.rle import Rle
+from engine.train.coco import read_coco
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
+
+    from engine.train.coco import AnnotatedImage
 
 BoolArray = NDArray[np.bool_]
 UInt8Array = NDArray[np.uint8]
@@ -102,40 +103,29 @@ class SampleSource(Protocol):
     def __getitem__(self, index: int) -> Sample: ...
 
 
-@dataclass(frozen=True)
-class _Entry:
-    name: str
-    path: Path
-    size: tuple[int, int]
-    rles: tuple[Rle, ...]
-
-
 class CocoDataset:
     """A COCO instances file and its images, decoded once and kept in memory.
 
-    `source` is a folder holding `instances.json` and `images/`, or a pair (json file, images folder). Crowd annotations
-    are left out. Broken polygons and RLEs, unknown image ids and images that are missing or cannot be decoded are left
-    out and described in `problems`, one sentence each. Images that keep no mask are left out too.
+    `source` is a COCO file or a folder that holds one (`read_coco`), or a pair (json file, images folder). Crowd
+    annotations are left out. Broken polygons and RLEs, unknown image ids and images that are missing or cannot be
+    decoded are left out and described in `problems`, one sentence each. Images that keep no mask are left out too.
 
     Raises `TrainingError` if the JSON file is missing or is not a COCO instances file, or if nothing usable is left.
     """
 
     def __init__(self, source: str | Path | tuple[str | Path, str | Path], *, min_area: int = 1) -> None:
-        if isinstance(source, tuple):
-            json_path, images_dir = Path(source[0]), Path(source[1])
-        else:
-            json_path, images_dir = Path(source) / "instances.json", Path(source) / "images"
-        self.problems: list[str] = []
-        document = _read_document(json_path)
+        place, images_dir = source if isinstance(source, tuple) else (source, None)
+        found = read_coco(Path(place), None if images_dir is None else Path(images_dir), min_area=min_area)
+        self.problems = found.problems
         self.samples: list[Sample] = []
-        for entry in _entries(document, images_dir, min_area, self.problems):
-            image = _read_image(entry, self.problems)
+        for row in found.images:
+            image = _read_image(row, self.problems)
             if image is not None:
-                self.samples.append(Sample(entry.name, image, entry.rles))
+                self.samples.append(Sample(row.name, image, row.rles))
         if not self.samples:
             first = f" First problem: {self.problems[0]}" if self.problems else ""
             raise TrainingError(
-                f"{json_path} holds no image with a usable mask; add annotated images or point to another file.{first}"
+                f"{found.path} holds no image with a usable mask; add annotated images or point to another file.{first}"
             )
 
     def __len__(self) -> int:
@@ -205,54 +195,7 @@ class ImageFolder:
             raise
 
 
-def _read_document(json_path: Path) -> dict[str, Any]:
-    if not json_path.is_file():
-        raise TrainingError(f"No COCO file at {json_path}; give a folder with instances.json and images/ in it.")
-    try:
-        document = json.loads(json_path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise TrainingError(f"{json_path} cannot be read as JSON ({error}); export it again.") from error
-    wanted = ("images", "annotations")
-    if not isinstance(document, dict) or not all(isinstance(document.get(key), list) for key in wanted):
-        raise TrainingError(f"{json_path} is not a COCO instances file: it needs the lists 'images' and 'annotations'.")
-    return document
-
-
-def _entries(document: dict[str, Any], images_dir: Path, min_area: int, problems: list[str]) -> list[_Entry]:
-    """Join images and annotations; what does not fit is described in `problems`."""
-    rows: dict[Any, dict[str, Any]] = {}
-    for number, row in enumerate(document["images"]):
-        try:
-            rows[row["id"]] = {"name": str(row["file_name"]), "size": (int(row["height"]), int(row["width"]))}
-        except (KeyError, TypeError, ValueError):
-            problems.append(f"Image row {number} lacks id, file_name, height or width; it was skipped.")
-    rles: dict[Any, list[Rle]] = {image_id: [] for image_id in rows}
-    for number, annotation in enumerate(document["annotations"]):
-        if not isinstance(annotation, dict) or annotation.get("image_id") not in rows:
-            problems.append(f"Annotation {number} belongs to no image of the file; it was skipped.")
-            continue
-        if annotation.get("iscrowd"):
-            continue
-        row = rows[annotation["image_id"]]
-        label = f"Annotation {annotation.get('id', number)} of {row['name']}"
-        try:
-            rle = polygons.to_rle(annotation.get("segmentation"), *row["size"])
-        except FormatError as error:
-            problems.append(f"{label} was skipped: {error}")
-            continue
-        area = rle_ops.area(rle)
-        if area >= max(min_area, 1):
-            rles[annotation["image_id"]].append(rle)
-        elif area == 0:
-            problems.append(f"{label} covers no pixel; it was skipped.")
-    return [
-        _Entry(row["name"], images_dir / row["name"], row["size"], tuple(rles[image_id]))
-        for image_id, row in rows.items()
-        if rles[image_id]
-    ]
-
-
-def _read_image(entry: _Entry, problems: list[str]) -> UInt8Array | None:
+def _read_image(entry: AnnotatedImage, problems: list[str]) -> UInt8Array | None:
     if not entry.path.is_file():
         problems.append(f"Image {entry.name} is missing from {entry.path.parent}; it was skipped.")
         return None

@@ -17,7 +17,7 @@ from backend.simulate.annotator import Person, new_id
 from backend.simulate.client import Platform, PlatformError
 from backend.simulate.loop import Batch, Loop, Plan, Report, matched
 from backend.simulate.truth import Truth
-from engine.errors import FormatError
+from engine.errors import EngineError, TrainingError
 
 SQUARE = [[2.0, 2.0, 12.0, 2.0, 12.0, 12.0, 2.0, 12.0]]
 SMALL = [[14.0, 14.0, 18.0, 14.0, 18.0, 18.0, 14.0, 18.0]]
@@ -101,24 +101,48 @@ def test_truth_in_sub_folders_is_found_by_the_name_that_the_platform_shows(tmp_p
     assert len(Truth(folder, 1, seed=0).masks("1.png")) == 1
 
 
+GONE = [{"id": number, "file_name": "x.png", "width": 24, "height": 20} for number in range(2)]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"annotations": []}, "annotates no image"),
-        ({"annotations": None}, "not in COCO format"),
-        ({"images": [{"id": 0}]}, "not in COCO format.*file_name"),
-        ({"images": [{"id": 0, "file_name": "x.png", "width": 24, "height": 20}]}, r"not there.*x\.png"),
-        ({"annotations": [{"image_id": 0}]}, "not in COCO format.*segmentation"),
+        ({"annotations": None}, "not a COCO instances file"),
+        ({"images": [{"id": 0}]}, "annotates no image.*file_name"),
+        (
+            {"images": [{"id": n, "file_name": "x.png", "width": 24, "height": 20} for n in range(2)]},
+            "x.png is missing",
+        ),
+        ({"annotations": [{"image_id": 0}]}, "list of polygons or an RLE"),
         ({"annotations": [{"image_id": 0, "segmentation": [[1, 2, 3]]}]}, "odd number"),
     ],
 )
 def test_a_folder_that_is_no_truth_says_why(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(EngineError, match=message):
         Truth(coco_folder(tmp_path, **changes), 4, seed=0)
 
 
+def test_what_is_broken_in_a_truth_is_left_out_and_told(tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path)
+    document = json.loads((folder / "instances.json").read_text())
+    for number, name in ((7, "gone.png"), (8, "sub/1.png")):
+        document["images"].append({"id": number, "file_name": name, "width": 24, "height": 20})
+        document["annotations"].append({"image_id": number, "segmentation": SQUARE})
+    document["annotations"].append({"image_id": 1, "segmentation": []})
+    (folder / "images" / "sub").mkdir()
+    (folder / "images" / "1.png").rename(folder / "images" / "sub" / "1.png")
+    (folder / "images" / "1.png").write_bytes((folder / "images" / "0.png").read_bytes())
+    (folder / "instances.json").write_text(json.dumps(document))
+    truth = Truth(folder, 10, seed=0)
+    assert [path.name for path in truth.paths] == ["0.png", "1.png"]
+    assert len(truth.masks("1.png")) == 1
+    words = ("no polygon", "gone.png is missing", "sub/1.png has the name")
+    assert all(word in problem for problem, word in zip(truth.problems, words, strict=True))
+
+
 def test_a_folder_without_annotations_says_what_to_give(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"no instances\.json.*Give a COCO folder"):
+    with pytest.raises(TrainingError, match=r"No COCO file in .*instances\.json"):
         Truth(tmp_path, 4, seed=0)
 
 

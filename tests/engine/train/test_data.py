@@ -98,3 +98,37 @@ def test_scene_dataset_draws_each_scene_once() -> None:
     assert dataset[0] is dataset[0]
     assert dataset[-1] is dataset[1]
     assert [dataset[i].name for i in range(len(dataset))] == ["scene-3", "scene-4"]
+
+
+@pytest.mark.parametrize(
+    ("json_name", "images"),
+    [
+        ("instances.json", "images"),
+        ("_annotations.coco.json", "."),
+        ("annotations/instances.json", "images"),
+        ("annotations/instances_default.json", "images/default"),
+        ("annotations/instances_val2017.json", "val2017"),
+    ],
+)
+def test_masks_are_found_where_the_usual_tools_put_them(
+    coco_folder: Path, tmp_path_factory: pytest.TempPathFactory, json_name: str, images: str
+) -> None:
+    folder = tmp_path_factory.mktemp("export")
+    for target in (folder / json_name, folder / images / "x"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    (folder / json_name).write_bytes((coco_folder / "instances.json").read_bytes())
+    for path in (coco_folder / "images").iterdir():
+        (folder / images / path.name).write_bytes(path.read_bytes())
+    assert len(CocoDataset(folder)) == 2
+    assert len(CocoDataset(folder / json_name)) == 2, "given by the file itself"
+
+
+def test_of_several_files_one_must_be_named(coco_folder: Path) -> None:
+    (coco_folder / "annotations").mkdir()
+    document = (coco_folder / "instances.json").read_bytes()
+    (coco_folder / "instances.json").unlink()
+    for part in ("train", "val"):
+        (coco_folder / "annotations" / f"instances_{part}.json").write_bytes(document)
+    with pytest.raises(TrainingError, match=r"several COCO files \(instances_train\.json, instances_val\.json\)"):
+        CocoDataset(coco_folder)
+    assert len(CocoDataset(coco_folder / "annotations" / "instances_val.json")) == 2
