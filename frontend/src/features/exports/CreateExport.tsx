@@ -4,6 +4,7 @@ import { type FormEvent, useState } from "react";
 import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
 import type { Export } from "../../api/types";
+import { SOURCE_GROUPS } from "../../lib/sources";
 import { FormError } from "../../ui/FormError";
 import { useAction } from "../../ui/useAction";
 
@@ -16,14 +17,7 @@ const FORMATS = [
   { value: "coco", label: "COCO", description: "One annotations file for all images." },
 ] as const;
 
-const SOURCES = [
-  { value: "human", label: "Clicked or drawn by annotators" },
-  { value: "proposal", label: "Proposed by the model, kept by annotators" },
-  { value: "generated", label: "Generated in stage 3" },
-  { value: "import", label: "Imported with the images" },
-] as const;
-
-type Source = (typeof SOURCES)[number]["value"];
+type Source = (typeof SOURCE_GROUPS)[number]["value"];
 
 interface Props {
   datasetId: string;
@@ -42,7 +36,7 @@ export function CreateExport({ datasetId, opened, onClose }: Props) {
 function CreateForm({ datasetId, onClose }: Omit<Props, "opened">) {
   const [format, setFormat] = useState<Export["format"]>("sa1b");
   const [withImages, setWithImages] = useState(true);
-  const [sources, setSources] = useState<Source[]>(SOURCES.map((source) => source.value));
+  const [sources, setSources] = useState<Source[]>(SOURCE_GROUPS.map((source) => source.value));
   const create = useAction({
     run: () =>
       unwrap(
@@ -68,7 +62,7 @@ function CreateForm({ datasetId, onClose }: Omit<Props, "opened">) {
         </Radio.Group>
         <Checkbox.Group label="Masks" value={sources} onChange={(value) => setSources(value as Source[])}>
           <Stack gap={8} mt={6}>
-            {SOURCES.map((one) => (
+            {SOURCE_GROUPS.map((one) => (
               <Checkbox key={one.value} {...one} />
             ))}
           </Stack>

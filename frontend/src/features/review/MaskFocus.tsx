@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "react";
 import type { Mask, ReviewItem } from "../../api/types";
 import { fixed, NOTHING, plural, score } from "../../lib/format";
 import { focusRegion } from "../../lib/maskSample";
+import { sourceName } from "../../lib/sources";
 import { MaskOverlay } from "../../ui/MaskOverlay";
 import { RegionView } from "../../ui/RegionView";
 import classes from "./ReviewPage.module.css";
@@ -59,16 +60,8 @@ export function MaskFocus({ item: { mask, image }, preload, whole, bare }: Props
   );
 }
 
-const SOURCE: Record<Mask["source"], string> = {
-  model: "clicked",
-  brush: "drawn by brush",
-  proposal: "proposed by the model",
-  import: "imported",
-  generated: "generated",
-};
-
 function factsOf(mask: Mask): string {
-  const facts = [SOURCE[mask.source] + (mask.edited ? ", edited" : ""), `${mask.area.toLocaleString("en")} px`];
+  const facts = [sourceName(mask.source, mask.edited), `${mask.area.toLocaleString("en")} px`];
   if (mask.num_clicks > 0) facts.push(plural(mask.num_clicks, "click"), `${fixed(mask.seconds_s)} s`);
   const iou = score(mask.predicted_iou);
   if (iou !== NOTHING) facts.push(`predicted IoU ${iou}`);

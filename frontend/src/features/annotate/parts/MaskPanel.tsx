@@ -6,6 +6,7 @@ import { colourNumber, maskColour } from "../../../editor/colours";
 import type { DocMask } from "../../../editor/document";
 import { areaOf } from "../../../geometry/runs";
 import { count, fixed } from "../../../lib/format";
+import { sourceName } from "../../../lib/sources";
 import classes from "../annotate.module.css";
 import { useSession, useSessionState } from "../context";
 import type { AnnotateSession } from "../session/session";
@@ -14,11 +15,7 @@ import { keepFocus } from "./keep";
 function nameOf(mask: DocMask): string {
   if (mask.status === "proposed") return "Proposal";
   if (mask.status === "rejected") return "Rejected";
-  if (mask.source === "import") return "Imported";
-  if (mask.source === "generated") return "Generated";
-  if (mask.source === "proposal") return mask.edited ? "Mended proposal" : "From proposal";
-  if (mask.source === "brush") return "Drawn";
-  return mask.edited ? "Model + brush" : "Model";
+  return sourceName(mask.source, mask.edited);
 }
 
 type RowProps = { mask: DocMask; open: boolean; session: AnnotateSession };
