@@ -5,7 +5,6 @@ proposal that was mended; "automatic masks excluded", as the paper counts second
 """
 
 import uuid
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,14 +79,12 @@ def recent_proposals(session: Session, dataset_id: uuid.UUID, limit: int) -> Pro
     return ProposalsSeen(len(rows), sum(row.deleted_at is None and _as_proposed(row) for row in rows))
 
 
-def dropped_boxes(
-    session: Session, image_ids: Collection[uuid.UUID]
-) -> dict[uuid.UUID, tuple[tuple[float, float, float, float], ...]]:
-    """Boxes (xywh) of the proposals that people threw away on these images; images without any are left out."""
-    query = select(Mask.image_id, Mask.bbox).where(Mask.image_id.in_(image_ids), DROPPED_PROPOSAL).order_by(Mask.id)
-    boxes: dict[uuid.UUID, tuple[tuple[float, float, float, float], ...]] = {}
+def dropped_boxes(session: Session, dataset_id: uuid.UUID) -> dict[uuid.UUID, list[tuple[float, float, float, float]]]:
+    """Boxes (xywh) of the proposals that people threw away, by image; images without any are left out."""
+    query = select(Mask.image_id, Mask.bbox).where(Mask.dataset_id == dataset_id, DROPPED_PROPOSAL).order_by(Mask.id)
+    boxes: dict[uuid.UUID, list[tuple[float, float, float, float]]] = {}
     for image_id, (x, y, width, height) in session.execute(query):
-        boxes[image_id] = (*boxes.get(image_id, ()), (x, y, width, height))
+        boxes.setdefault(image_id, []).append((x, y, width, height))
     return boxes
 
 

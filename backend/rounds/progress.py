@@ -34,8 +34,9 @@ class RoundProgress:
             text = f"{text} and {figures['last_iou']:.2f} after several"
             self._tell(_between(SNAPSHOT_DONE, DECODER_DONE, done, total), WHOLE, text)
 
-    def comparing(self, done: int, total: int) -> None:
-        self._tell(DECODER_DONE, WHOLE, f"Measuring how much of the new weights to take over: {done} of {total} images")
+    def comparing(self, old_share: float, done: int, total: int) -> None:
+        text = f"Measuring with {1 - old_share:.0%} of what was learned: {done} of {total} images"
+        self._tell(DECODER_DONE, WHOLE, text)
 
     def measuring_parent(self, done: int, total: int) -> None:
         self._measuring("current model", TRAINING_DONE, PARENT_DONE, done, total)

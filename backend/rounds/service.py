@@ -172,13 +172,13 @@ def take_snapshot(session: Session, row: Round) -> Snapshot:
         for mask in review.final_masks(session, row.dataset_id, "heldout", sources=learnable_sources(False))
         if mask.source != MaskSource.PROPOSAL or mask.edited
     ]
-    dropped = effort.dropped_boxes(session, {mask.image_id for mask in train})
+    dropped = effort.dropped_boxes(session, row.dataset_id)
     return make_snapshot(
         str(row.dataset_id), _by_image(train, dropped), _by_image(heldout, {}), max_eval_masks=options.max_eval_masks
     )
 
 
-def _by_image(masks: Sequence[Mask], dropped: Mapping[uuid.UUID, tuple[Box, ...]]) -> list[SnapshotImage]:
+def _by_image(masks: Sequence[Mask], dropped: Mapping[uuid.UUID, Sequence[Box]]) -> list[SnapshotImage]:
     groups = groupby(masks, key=lambda mask: mask.image)
     return [
         SnapshotImage(
@@ -190,7 +190,7 @@ def _by_image(masks: Sequence[Mask], dropped: Mapping[uuid.UUID, tuple[Box, ...]
                 SnapshotMask(str(mask.id), {"size": mask.rle["size"], "counts": mask.rle["counts"]}, _first_click(mask))
                 for mask in group
             ),
-            dropped=dropped.get(image.id, ()),
+            dropped=tuple(sorted(dropped.get(image.id, ()))),
         )
         for image, group in groups
     ]

@@ -1,9 +1,9 @@
 """A snapshot: exactly which masks a round learned from and was measured on, as canonical JSON with a content hash.
 Pure.
 
-The same masks give the same bytes, whatever order the database returned them in; so the hash in a model version's
-lineage says what it was trained on, for ever, even after masks were edited or deleted. The held-out part is frozen
-with it: a round that is killed and resumed is measured on the same masks as before.
+The same masks and rejections give the same bytes, whatever order the database returned them in; so the hash in a model
+version's lineage says what it was trained on, for ever, even after masks were edited or deleted. The held-out part is
+frozen with it: a round that is killed and resumed is measured on the same masks as before.
 
 When no held-out image has masks yet, a fixed share of the training images (chosen by the hash of the image) is set
 aside instead: measured on, and not trained on.
@@ -34,7 +34,7 @@ class SnapshotMask:
 @dataclass(frozen=True, kw_only=True)
 class SnapshotImage:
     """One image (size in pixels of the image frame) with its masks, sorted by id, and the boxes of the proposals that
-    people threw away there, xywh.
+    people threw away there, xywh, sorted. An image without a mask is not in a snapshot, whatever was thrown away.
     """
 
     image_id: str

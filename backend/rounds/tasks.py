@@ -11,7 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -191,9 +191,22 @@ class _RoundRun:
         """By the held-out masks that the gate asks too; careful where there are none."""
         if not self.snapshot.heldout:
             return shares[0]
-        per_image = [self._report(mean(share), self.told.comparing)["per_image"] for share in shares]
+        per_image = []
+        for share in shares:
+            tell = self._checked(partial(self.told.comparing, share))
+            report = evaluate(mean(share), self._heldout, GATE_CLICKS, box=False, noc=(), min_area=1, progress=tell)
+            per_image.append(summary(report)["per_image"])
         self.share = choose_share(shares, paired_differences(*per_image))
         return self.share.chosen
+
+    def _checked(self, tell: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        """`tell`, and the round ends there if somebody cancelled it."""
+
+        def progress(done: int, total: int) -> None:
+            self.ctx.check()
+            tell(done, total)
+
+        return progress
 
     def _embedded(self, model: Sam) -> list[RoundSample]:
         samples = []
@@ -270,14 +283,10 @@ class _RoundRun:
         return _Images(self, self.snapshot.heldout)
 
     def _report(self, model: Sam, tell: Callable[[int, int], None]) -> dict[str, Any]:
-        def progress(done: int, total: int) -> None:
-            self.ctx.check()
-            tell(done, total)
-
         # A full round changes the encoder, so both models are measured from the pixels.
         decoder = self.row.mode == RoundMode.decoder
         samples = _Embedded(self, self.snapshot.heldout, model) if decoder else self._heldout
-        return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=progress))
+        return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=self._checked(tell)))
 
     # -- verdict --
 

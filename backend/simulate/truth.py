@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import FormatError
 from engine.masks import rle
+from engine.masks.rle import Rle
 from engine.train.coco import AnnotatedImage, read_coco
+from engine.train.data import read_annotated
 
 Mask = NDArray[np.bool_]
 
@@ -21,33 +23,36 @@ class Truth:
     """
 
     def __init__(self, source: Path, num_images: int, seed: int) -> None:
-        """Choose `num_images` annotated images that are there.
+        """Choose `num_images` annotated images that can be read.
 
         Raises `TrainingError` if `source` is no COCO file or folder, `FormatError` if no usable image is in it.
         """
         found = read_coco(source)
         self.problems = found.problems
-        rows = self._usable(found.images)
-        if not rows:
+        chosen: dict[int, tuple[Path, tuple[Rle, ...]]] = {}
+        names: set[str] = set()
+        for index in np.random.default_rng(seed).permutation(len(found.images)):
+            if len(chosen) == num_images:
+                break
+            row = found.images[index]
+            masks = self._usable(row, names)
+            if masks:
+                chosen[int(index)] = (row.path, masks)
+                names.add(row.path.name)
+        if not chosen:
             first = f" First problem: {self.problems[0]}" if self.problems else ""
-            raise FormatError(f"{found.path} annotates no image that is there. Choose a folder with some.{first}")
-        order = np.random.default_rng(seed).permutation(len(rows))[:num_images]
-        chosen = [rows[i] for i in sorted(order)]
-        self.paths = [row.path for row in chosen]
-        self._encoded = {row.path.name: row.rles for row in chosen}
+            raise FormatError(f"{found.path} annotates no image that can be read. Choose a folder with some.{first}")
+        ordered = [chosen[index] for index in sorted(chosen)]
+        self.paths = [path for path, _ in ordered]
+        self._encoded = {path.name: masks for path, masks in ordered}
 
-    def _usable(self, images: list[AnnotatedImage]) -> list[AnnotatedImage]:
-        """Those whose files are there, one of each bare name: that is what the platform shows."""
-        rows: dict[str, AnnotatedImage] = {}
-        for row in images:
-            name = PurePosixPath(row.name).name
-            if not row.path.is_file():
-                self.problems.append(f"Image {row.name} is missing from {row.path.parent}; it was skipped.")
-            elif name in rows:
-                self.problems.append(f"Image {row.name} has the name of another in a different folder; it was skipped.")
-            else:
-                rows[name] = row
-        return list(rows.values())
+    def _usable(self, row: AnnotatedImage, names: set[str]) -> tuple[Rle, ...]:
+        """Its masks; none where it cannot be read, or has the bare name, which the platform shows, of one before."""
+        if row.path.name in names:
+            self.problems.append(f"Image {row.name} has the name of another in a different folder; it was skipped.")
+            return ()
+        masks = row.masks(self.problems)
+        return masks if masks and read_annotated(row, self.problems) is not None else ()
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,7 +1,8 @@
 """Reading masks from a COCO instances file, wherever the usual tools put it and its images.
 
 Whatever cannot be used is left out and described in `problems`, one sentence each, so that one broken polygon never
-stops a run. Looks at no pixel; `engine.train.data` decodes the images.
+stops a run. Masks are made of an image's annotations when they are asked for: most files hold more than is used. Looks
+at no pixel; `engine.train.data` decodes the images.
 """
 
 from __future__ import annotations
@@ -16,40 +17,58 @@ from engine.masks import polygons
 from engine.masks import rle as rle_ops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from engine.masks.rle import Rle
 
 # In a folder: as this project has it, as Roboflow exports it (images beside it), as this project exports it.
 NAMES = ("instances.json", "_annotations.coco.json", "annotations/instances.json")
 LAYOUTS = "instances.json beside images/, annotations/instances*.json beside images/, or _annotations.coco.json"
-PROBED = 50  # images looked for until one tells in which folder they are
+PROBED = 200  # images looked for to tell in which folder they are
 
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """A row of the file: `name` as it stands there, (h, w), and its masks, one at least."""
+    """A row of the file: `name` as it stands there, (h, w), and its annotations, crowds left out, one at least."""
 
     name: str
     path: Path
     size: tuple[int, int]
-    rles: tuple[Rle, ...]
+    annotations: tuple[dict[str, Any], ...]
+
+    def masks(self, problems: list[str], min_area: int = 1) -> tuple[Rle, ...]:
+        """Those of at least `min_area` pixels; broken and empty ones are left out and described in `problems`."""
+        masks = []
+        for annotation in self.annotations:
+            label = f"Annotation {annotation.get('id', 'without id')} of {self.name}"
+            try:
+                rle = polygons.to_rle(annotation.get("segmentation"), *self.size)
+            except FormatError as error:
+                problems.append(f"{label} was skipped: {error}")
+                continue
+            area = rle_ops.area(rle)
+            if area >= max(min_area, 1):
+                masks.append(rle)
+            elif area == 0:
+                problems.append(f"{label} covers no pixel; it was skipped.")
+        return tuple(masks)
+
+    def is_there(self) -> bool:
+        """Whether its file is; a name that no file can have is not."""
+        return _is_file(self.path)
 
 
 @dataclass
 class CocoFile:
-    """What `path` holds: every image with a usable mask, whether or not its own file can be read."""
+    """What `path` holds: every annotated image, whether or not its own file can be read."""
 
     path: Path
     images: list[AnnotatedImage]
     problems: list[str] = field(default_factory=list)
 
 
-def read_coco(source: Path, images_dir: Path | None = None, *, min_area: int = 1) -> CocoFile:
-    """Read a COCO file, given itself or by a folder that holds one in a usual place; crowds are left out.
+def read_coco(source: Path, images_dir: Path | None = None) -> CocoFile:
+    """Read a COCO file, given itself or by a folder that holds one in a usual place.
 
-    `images_dir` is where its images are; without it they are looked for beside the file and in `images/`. Masks of
-    fewer than `min_area` pixels are left out.
+    `images_dir` is where its images are; without it the usual folder is taken in which most of them are.
 
     Raises:
         TrainingError: there is no such file, more than one it could be, or it is not a COCO instances file.
@@ -58,10 +77,10 @@ def read_coco(source: Path, images_dir: Path | None = None, *, min_area: int = 1
     document = _document(path)
     found = CocoFile(path, [])
     rows = _rows(document, found.problems)
-    rles = _masks(document, rows, min_area, found.problems)
-    annotated = [(name, size, tuple(rles[image_id])) for image_id, (name, size) in rows.items() if rles[image_id]]
+    annotations = _by_image(document, rows, found.problems)
+    annotated = [(name, size, tuple(annotations[key])) for key, (name, size) in rows.items() if annotations[key]]
     folder = images_dir or _images_dir(path, [name for name, _, _ in annotated])
-    found.images = [AnnotatedImage(name, folder / name, size, masks) for name, size, masks in annotated]
+    found.images = [AnnotatedImage(name, folder / name, size, rows) for name, size, rows in annotated]
     return found
 
 
@@ -79,14 +98,21 @@ def _file_in(folder: Path) -> Path:
 
 
 def _images_dir(path: Path, names: list[str]) -> Path:
-    """The first folder in which one of the images is, else the most usual one."""
-    folder = path.parent.parent if path.parent.name == "annotations" else path.parent
+    """The folder in which most of the images are that are looked for; of equal ones that made for this file."""
+    beside = path.parent
+    folder = beside.parent if beside.name == "annotations" else beside
     part = path.stem.removeprefix("instances_")  # val2017/ for COCO itself, images/default/ for CVAT
-    usual = [folder / "images", path.parent, folder, folder / "images" / part, folder / part]
-    for place in usual:
-        if any((place / name).is_file() for name in names[:PROBED]):
-            return place
-    return usual[0]
+    usual = [folder / "images" / part, folder / part, folder / "images", beside / "images", beside, folder]
+    probed = names[:: len(names) // PROBED + 1]
+    hits = [sum(_is_file(place / name) for name in probed) for place in usual]
+    return usual[hits.index(max(hits))] if any(hits) else folder / "images"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -111,31 +137,15 @@ def _rows(document: dict[str, Any], problems: list[str]) -> dict[Any, tuple[str,
     return rows
 
 
-def _masks(
-    document: dict[str, Any], rows: dict[Any, tuple[str, tuple[int, int]]], min_area: int, problems: list[str]
-) -> dict[Any, list[Rle]]:
-    rles: dict[Any, list[Rle]] = {image_id: [] for image_id in rows}
-    for number, annotation in _numbered(document["annotations"]):
-        image_id = annotation.get("image_id")
-        if image_id not in rows:
+def _by_image(
+    document: dict[str, Any], rows: dict[Any, tuple[str, tuple[int, int]]], problems: list[str]
+) -> dict[Any, list[dict[str, Any]]]:
+    """Annotations by image id, crowds left out."""
+    found: dict[Any, list[dict[str, Any]]] = {key: [] for key in rows}
+    for number, annotation in enumerate(document["annotations"]):
+        key = annotation.get("image_id") if isinstance(annotation, dict) else None
+        if not isinstance(key, str | int | float) or key not in rows:
             problems.append(f"Annotation {number} belongs to no image of the file; it was skipped.")
-            continue
-        if annotation.get("iscrowd"):
-            continue
-        name, size = rows[image_id]
-        label = f"Annotation {annotation.get('id', number)} of {name}"
-        try:
-            rle = polygons.to_rle(annotation.get("segmentation"), *size)
-        except FormatError as error:
-            problems.append(f"{label} was skipped: {error}")
-            continue
-        area = rle_ops.area(rle)
-        if area >= max(min_area, 1):
-            rles[image_id].append(rle)
-        elif area == 0:
-            problems.append(f"{label} covers no pixel; it was skipped.")
-    return rles
-
-
-def _numbered(annotations: list[Any]) -> Iterator[tuple[int, dict[str, Any]]]:
-    return ((number, row if isinstance(row, dict) else {}) for number, row in enumerate(annotations))
+        elif not annotation.get("iscrowd"):
+            found[key].append(annotation)
+    return found

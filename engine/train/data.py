@@ -115,13 +115,14 @@ class CocoDataset:
 
     def __init__(self, source: str | Path | tuple[str | Path, str | Path], *, min_area: int = 1) -> None:
         place, images_dir = source if isinstance(source, tuple) else (source, None)
-        found = read_coco(Path(place), None if images_dir is None else Path(images_dir), min_area=min_area)
+        found = read_coco(Path(place), None if images_dir is None else Path(images_dir))
         self.problems = found.problems
         self.samples: list[Sample] = []
         for row in found.images:
-            image = _read_image(row, self.problems)
+            masks = row.masks(self.problems, min_area)
+            image = read_annotated(row, self.problems) if masks else None
             if image is not None:
-                self.samples.append(Sample(row.name, image, row.rles))
+                self.samples.append(Sample(row.name, image, masks))
         if not self.samples:
             first = f" First problem: {self.problems[0]}" if self.problems else ""
             raise TrainingError(
@@ -161,9 +162,9 @@ class KeptImages:
 class ImageFolder:
     """The images of a folder as samples without masks.
 
-    `folder` is a COCO folder, of whose `images/` all are taken, or holds image files itself. An image is decoded when
-    it is asked for, and kept in memory until they take `keep_bytes` together. Asking for one that cannot be decoded
-    raises `ImageError` and describes it in `problems`, by name.
+    `folder` holds image files itself, or is one with `instances.json`, of whose `images/` all are taken. An image is
+    decoded when it is asked for, and kept in memory until they take `keep_bytes` together. Asking for one that cannot
+    be decoded raises `ImageError` and describes it in `problems`, by name.
 
     Raises `TrainingError` if the folder does not exist or holds no image file.
     """
@@ -195,8 +196,11 @@ class ImageFolder:
             raise
 
 
-def _read_image(entry: AnnotatedImage, problems: list[str]) -> UInt8Array | None:
-    if not entry.path.is_file():
+def read_annotated(entry: AnnotatedImage, problems: list[str]) -> UInt8Array | None:
+    """The upright pixels of an annotated image, uint8 (h, w, 3); None, and a problem more, where they are missing,
+    cannot be decoded or are not of the size that its row says.
+    """
+    if not entry.is_there():
         problems.append(f"Image {entry.name} is missing from {entry.path.parent}; it was skipped.")
         return None
     try:

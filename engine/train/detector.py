@@ -110,8 +110,8 @@ def assign(
     """Which of side x side cells of `stride` model pixels answer for which of the boxes (K, 4).
 
     A box is answered for by the cell its middle lies in and those whose middles lie in its core; of several boxes the
-    smallest has a cell. Cells in the padding count for nothing; of those that answer for no box the ones in a box, or
-    in one of `dropped` (R, 4), count in full.
+    smallest has a cell. Cells in the padding count for nothing; of those that answer for no box the ones in a box, and
+    those that would answer for one of `dropped` (R, 4), count in full.
     """
     centres = np.float64(stride) * (np.arange(side) + 0.5)
     owner = np.full((side, side), -1)
@@ -121,7 +121,7 @@ def assign(
         owner[_cells(boxes[index], centres, CORE)] = index
         covered[_cells(boxes[index], centres, 1.0, home=False)] = True
     for box in [] if dropped is None else dropped:
-        covered[_cells(box, centres, 1.0)] = True
+        covered[_cells(box, centres, CORE)] = True
     positive = owner >= 0
     counts = np.bincount(owner[positive], minlength=len(boxes))
     box = np.zeros((side, side, 4), np.float32)

@@ -7,7 +7,8 @@ frame, and teaches a domain far from photographs much more; but all images are t
 mean of the old weights and the new, halfway where there are masks enough, nearer to the old where there are few
 (`Pace`), unless halfway measures better (`ChooseShare`). Either round then trains the model's detector, or a fresh one,
 on the boxes of the same masks and of proposals that people threw away: seconds, which are spent again if they are
-interrupted.
+interrupted. It too ends between what it was and what it has learned, the nearer to the old the fewer these are: of few
+boxes a detector learns above all that nothing else is an object.
 Neither touches the model it starts from. So that what a model knew is not forgotten, a share of every step may also
 replay generated scenes, which every model has seen and no licence holds back. Knows nothing of datasets, gates or
 stages.
@@ -19,7 +20,7 @@ import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from engine.train.data import SampleSource
     from engine.train.loop import Progress
 
+    ModuleT = TypeVar("ModuleT", bound=torch.nn.Module)
     Mode = Literal["decoder", "full"]
     # Given the shares of the old weights that a round may end with, the careful one first, and what makes the model
     # of a share: the share to end with.
@@ -233,13 +235,17 @@ def _round(
         examples = [_detector_example(sample, model.config.image_size) for sample in images(student)]
         if should_stop is not None and should_stop():
             return student.eval().requires_grad_(True)
+        before = copy.deepcopy(student.detector)
         with one_thread():  # seconds of work, which several threads on a busy machine spend waiting for each other
             train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
+        if detector is not None:
+            said = sum(len(example.boxes) + len(example.dropped) for example in examples)
+            student.detector = _mixed(student.detector, before.to(student.device), ENOUGH_MASKS / (ENOUGH_MASKS + said))
     return student.eval().requires_grad_(True)
 
 
 @torch.no_grad()
-def _mixed(new: Sam, old: Sam, share: float) -> Sam:
+def _mixed(new: ModuleT, old: ModuleT, share: float) -> ModuleT:
     """The mean of two sets of weights, of which the old ones have the part `share`."""
     if not share:
         return new

@@ -82,7 +82,7 @@ function sharesMeasured(value: unknown): string {
   const [careful, bold, gain] = [number(share?.careful), number(share?.bold), number(share?.gain)];
   if (careful === null || bold === null || gain === null) return "";
   const sign = gain < 0 ? "−" : "+";
-  return `; on held-out masks ${percent(bold)} measured ${sign}${fixed(Math.abs(gain), 3)} IoU against ${percent(careful)}`;
+  return `; on masks not trained on ${percent(bold)} measured ${sign}${fixed(Math.abs(gain), 3)} IoU against ${percent(careful)}`;
 }
 
 const percent = (value: number) => `${fixed(100 * value, 0)} %`;

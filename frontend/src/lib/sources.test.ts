@@ -10,6 +10,7 @@ test("a mask is called by how it came about", () => {
     "Imported",
     "Generated",
   ]);
+  expect(sourceName("brush", true)).toBe("Drawn");
   expect(sourceName("model", true)).toBe("Clicked, edited");
   expect(sourceName("proposal", true)).toBe("Proposed, mended");
 });

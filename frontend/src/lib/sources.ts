@@ -9,9 +9,9 @@ const NAMES: Record<MaskSource, string> = {
   generated: "Generated",
 };
 
-/** Of a mask that stands; `edited`: a person changed it since it came about. */
+/** Of a mask that stands; `edited`: a stroke was made on it, which a drawn one consists of. */
 export function sourceName(source: MaskSource, edited: boolean): string {
-  if (!edited) return NAMES[source];
+  if (!edited || source === "brush") return NAMES[source];
   return source === "proposal" ? "Proposed, mended" : `${NAMES[source]}, edited`;
 }
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from backend.annotation.models import Mask, MaskSource, MaskStatus
+from backend.core.db import utcnow
 from backend.core.runtime import Runtime
 from backend.registry import service as registry
 from backend.registry.service import ModelFiles
@@ -32,6 +34,21 @@ def get(client: Any, round_id: str) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
+
+
+def add_proposal(
+    session: Any, image_id: uuid.UUID, bbox: list[float], *, dropped: bool, source: MaskSource = MaskSource.PROPOSAL
+) -> None:
+    """A proposal that waits for an annotator, or one that was thrown away; its outline is that of the image's mask."""
+    drawn = session.query(Mask).filter(Mask.image_id == image_id).first()
+    session.add(
+        Mask(
+            id=uuid.uuid4(), dataset_id=drawn.dataset_id, image_id=image_id, rle=drawn.rle, bbox=bbox, area=6,
+            source=source, status=MaskStatus.PROPOSED, stage=2, review_bucket=0,
+            deleted_at=utcnow() if dropped else None,
+        )
+    )  # fmt: skip
+    session.flush()
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import ModelVersion
 from backend.rounds import service, tasks
-from backend.rounds.gate import ShareChoice, choose_share
+from engine.evaluate.clicks import ClickReport, ImageFigures
 from engine.model.sam import Sam
 from engine.train.rounds import PACES
 from tests.backend.conftest import Scene
-from tests.backend.rounds.conftest import QUICK, RunJobs, RunRound, decide_as, get, quick, start
+from tests.backend.rounds.conftest import QUICK, RunJobs, RunRound, add_proposal, decide_as, get, quick, start
 
 
 @quick
@@ -53,25 +53,34 @@ def test_the_platform_chooses_what_a_round_trains_and_says_so(
 
 
 @quick
-@pytest.mark.parametrize(("gain", "bold"), [(0.1, True), (0.001, False)])
+@pytest.mark.parametrize(
+    ("careful_iou", "bold_iou", "bold"), [(0.5, 0.6, True), (0.6, 0.5, False), (0.6, 0.605, False)]
+)
 def test_held_out_masks_say_how_much_a_round_on_few_masks_takes_over(
-    gain: float, bold: bool, scene: Scene, admin: Any, run_round: RunRound, monkeypatch: pytest.MonkeyPatch
+    careful_iou: float,
+    bold_iou: float,
+    bold: bool,
+    scene: Scene,
+    admin: Any,
+    run_round: RunRound,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[Any] = []
+    told: list[float] = []
 
-    def measured(shares: Any, differences: list[float]) -> ShareChoice:
-        asked.append(differences)
-        return choose_share(shares, [gain])
+    def measured(model: Sam, samples: Any, clicks: Any, **options: Any) -> ClickReport:
+        if "box" in options:  # only the two ends are measured by clicks alone
+            told.append((careful_iou, bold_iou)[len(told)])
+        ious = {count: [told[-1] if "box" in options else 0.7] for count in clicks}
+        return ClickReport([ImageFigures("held out", ious, predicted_after=ious)], tuple(clicks))
 
-    monkeypatch.setattr(tasks, "choose_share", measured)
+    monkeypatch.setattr(tasks, "evaluate", measured)
     done = run_round(scene, mode="full")
+    assert told == [careful_iou, bold_iou]
     lineage = admin.get(f"/api/models/{done['model_id']}").json()["lineage"]
-    recipe = lineage["recipe"]
-    (differences,) = asked
-    assert len(differences) == 1, "the one image held out"
-    careful = PACES["conv"].old_share_for(lineage["snapshot_masks"])
+    recipe, careful = lineage["recipe"], PACES["conv"].old_share_for(lineage["snapshot_masks"])
     chosen = 0.5 if bold else careful
     assert recipe["old_share"] == chosen
+    gain = pytest.approx(bold_iou - careful_iou)
     assert recipe["share"] == {"careful": careful, "bold": 0.5, "chosen": chosen, "gain": gain, "num_images": 1}
 
 
@@ -86,8 +95,11 @@ def test_a_round_takes_the_time_that_the_settings_give_it(scene: Scene, admin: A
 
 @quick
 def test_what_nobody_drew_is_not_taught_as_background(
-    scene: Scene, run_round: RunRound, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, run_round: RunRound, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with runtime.database.transaction() as session:
+        for image_id in scene.image_ids[:2]:
+            add_proposal(session, image_id, [1, 2, 3, 4], dropped=image_id == scene.image_ids[0])
     reads: list[str] = []
     original_read, original_train = tasks.read_rgb, tasks.train_full_round
 
@@ -97,6 +109,9 @@ def test_what_nobody_drew_is_not_taught_as_background(
 
     def look(model: Sam, samples: Any, *rest: Any) -> Sam:
         assert len(samples) == 2
+        dropped = {samples[index].name: samples[index].dropped for index in range(2)}
+        first, second = (str(image_id) for image_id in scene.image_ids[:2])
+        assert dropped == {first: ((1, 2, 4, 6),), second: ()}, "xywh in the database, corners for training"
         assert not any(samples[index].complete for index in range(2))
         trained = original_train(model, samples, *rest)
         assert sorted(reads) == sorted(set(reads)), "each image is decoded once for all steps and shares"

@@ -1,18 +1,17 @@
 """Snapshots: canonical bytes, and never a training mask among those measured on."""
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from backend import pipeline
-from backend.annotation.models import Mask, MaskSource, MaskStatus
-from backend.core.db import utcnow
+from backend.annotation.models import Mask, MaskSource
 from backend.core.runtime import Runtime
 from backend.rounds import service
 from backend.rounds.snapshot import Snapshot, SnapshotImage, SnapshotMask, content_sha256, make_snapshot
 from tests.backend.conftest import Scene
+from tests.backend.rounds.conftest import add_proposal
 
 
 def image(name: str, masks: int = 2) -> SnapshotImage:
@@ -66,24 +65,16 @@ def test_boxes_of_proposals_that_were_thrown_away_are_kept(make_scene: Callable[
     scene = make_scene(train=3, heldout=1)
     with runtime.database.transaction() as session:
         for number, image_id in enumerate(scene.image_ids):
-            shared = session.query(Mask).filter(Mask.image_id == image_id).first()
-            assert shared is not None
-            for source, dropped in (
-                (MaskSource.PROPOSAL, True),
-                (MaskSource.PROPOSAL, False),
-                (MaskSource.BRUSH, True),
-            ):
-                session.add(
-                    Mask(
-                        id=uuid.uuid4(), dataset_id=scene.dataset_id, image_id=image_id, rle=shared.rle,
-                        bbox=[number, 1, 2, 3], area=6, source=source, status=MaskStatus.PROPOSED, stage=2,
-                        review_bucket=0, deleted_at=utcnow() if dropped else None,
-                    )
-                )  # fmt: skip
+            for left in (number + 10, number):
+                add_proposal(session, image_id, [left, 1, 2, 3], dropped=True)
+            add_proposal(session, image_id, [50, 1, 2, 3], dropped=False)
+            add_proposal(session, image_id, [60, 1, 2, 3], dropped=True, source=MaskSource.BRUSH)
         snapshot = service.take_snapshot(session, service.start_round(session, scene.dataset_id))
     numbers = {str(image_id): number for number, image_id in enumerate(scene.image_ids)}
     assert len(snapshot.train) == 3
-    assert all(one.dropped == ((numbers[one.image_id], 1, 2, 3),) for one in snapshot.train)
+    for one in snapshot.train:
+        number = numbers[one.image_id]
+        assert one.dropped == ((number, 1, 2, 3), (number + 10, 1, 2, 3)), "in order, whatever ids they have"
     assert [one.dropped for one in snapshot.heldout] == [()]
     assert Snapshot.from_json(snapshot.to_json()) == snapshot
 

@@ -104,6 +104,7 @@ def test_scene_dataset_draws_each_scene_once() -> None:
     ("json_name", "images"),
     [
         ("instances.json", "images"),
+        ("annotations/instances.json", "annotations/images"),
         ("_annotations.coco.json", "."),
         ("annotations/instances.json", "images"),
         ("annotations/instances_default.json", "images/default"),
@@ -132,3 +133,25 @@ def test_of_several_files_one_must_be_named(coco_folder: Path) -> None:
     with pytest.raises(TrainingError, match=r"several COCO files \(instances_train\.json, instances_val\.json\)"):
         CocoDataset(coco_folder)
     assert len(CocoDataset(coco_folder / "annotations" / "instances_val.json")) == 2
+
+
+def test_the_folder_in_which_most_images_are_is_theirs(coco_folder: Path) -> None:
+    (coco_folder / "annotations").mkdir()
+    (coco_folder / "instances.json").rename(coco_folder / "annotations" / "instances_val.json")
+    (coco_folder / "images").rename(coco_folder / "val")
+    (coco_folder / "images").mkdir()
+    (coco_folder / "images" / "a.png").write_bytes(b"another picture of that name")
+    dataset = CocoDataset(coco_folder)
+    assert (len(dataset), dataset.problems) == (2, [])
+
+
+def test_rows_that_nothing_can_be_made_of_are_told(coco_folder: Path) -> None:
+    def spoil(document) -> None:
+        document["images"].append({"id": 3, "file_name": "x" * 400, "width": 30, "height": 20})
+        document["annotations"].append({"id": 8, "image_id": 3, "segmentation": [[0, 0, 5, 0, 5, 5]]})
+        document["annotations"].append({"id": 9, "image_id": [1], "segmentation": [[0, 0, 5, 0, 5, 5]]})
+
+    rewrite(coco_folder, spoil)
+    dataset = CocoDataset(coco_folder)
+    assert len(dataset) == 2
+    assert [problem[:12] for problem in dataset.problems] == ["Annotation 5", "Image xxxxxx"]

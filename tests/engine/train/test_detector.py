@@ -64,12 +64,12 @@ def test_cells_answer_for_boxes_as_a_naive_assignment_says() -> None:
 
 
 def test_where_a_proposal_was_thrown_away_no_object_is_believed_in_full() -> None:
-    boxes, dropped = np.array([[0.0, 0, 16, 16]]), np.array([[8.0, 8, 24, 24], [25, 1, 26, 2]])
+    boxes, dropped = np.array([[0.0, 0, 16, 16]]), np.array([[-4.0, -4, 36, 36], [25, 1, 26, 2]])
     wanted = assign(boxes, 4, 8.0, (32, 32), bare_weight=0.25, dropped=dropped)
     plain = assign(boxes, 4, 8.0, (32, 32), bare_weight=0.25)
     assert torch.equal(wanted.positive, plain.positive), "what somebody drew stays an object"
     weights = wanted.weight.reshape(4, 4).tolist()
-    assert weights == [[1, 1, 0.25, 1], [1, 1, 1, 0.25], [0.25, 1, 1, 0.25], [0.25] * 4], "the cell of a tiny one too"
+    assert weights == [[1, 1, 0.25, 1], [1, 1, 1, 0.25], [0.25, 1, 1, 0.25], [0.25] * 4], "its core, not all of it"
 
 
 def test_an_image_without_boxes_only_teaches_that_there_is_nothing() -> None:

@@ -14,6 +14,7 @@ from engine.masks import rle
 from engine.model.detector import build_detector
 from engine.model.fingerprint import decoder_sha256, encoder_sha256
 from engine.model.sam import Sam
+from engine.train import rounds
 from engine.train.batches import BatchSize
 from engine.train.data import Sample
 from engine.train.detector import DetectorTraining
@@ -226,6 +227,41 @@ def test_the_detector_learns_from_what_was_thrown_away(
         return trained.detector.answer.weight
 
     assert not torch.equal(detector(boxes, "some"), detector((), "none"))
+
+
+def test_boxes_that_were_thrown_away_are_learned_in_the_models_frame(
+    tiny_conv_model: Sam, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side = tiny_conv_model.config.image_size
+    mask = np.zeros((side, 2 * side), bool)  # shown at half its size
+    mask[8:40, 8:40] = True
+    image = np.zeros((side, 2 * side, 3), np.uint8)
+    sample = Sample("wide", image, (rle.encode(mask),), dropped=((40.0, 10.0, 60.0, 20.0),))
+    shown: list[np.ndarray] = []
+    monkeypatch.setattr(rounds, "train_detector", lambda _, examples, *rest: shown.extend(e.dropped for e in examples))
+    train_full_round(tiny_conv_model, [sample], WITH_DETECTOR, tmp_path)
+    assert [boxes.tolist() for boxes in shown] == [[[20, 5, 30, 10]]]
+
+
+def test_a_detector_takes_over_the_less_the_less_people_said(
+    tiny_conv_model: Sam, scenes: list[Sample], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @torch.no_grad()
+    def learn(detector: torch.nn.Module, *_: object) -> None:
+        for parameter in detector.parameters():
+            parameter += 1
+
+    monkeypatch.setattr(rounds, "train_detector", learn)
+    first = train_full_round(tiny_conv_model, scenes, WITH_DETECTOR, tmp_path / "first")
+    fresh = build_detector(tiny_conv_model.config, seed=0)
+    assert first.detector is not None
+    assert torch.equal(first.detector.answer.weight, fresh.answer.weight + 1), "of a fresh one there is nothing to keep"
+    samples = [replace(scene, dropped=((1.0, 1.0, 9.0, 9.0),)) for scene in scenes]
+    second = train_full_round(first, samples, WITH_DETECTOR, tmp_path / "second")
+    assert second.detector is not None
+    said = sum(len(scene.rles) + 1 for scene in scenes)
+    gained = (second.detector.answer.weight - first.detector.answer.weight).detach()
+    assert gained.numpy() == pytest.approx(said / (100 + said), abs=1e-5)
 
 
 def test_who_measures_may_take_more_of_the_new_weights_than_few_masks_allow(
