@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -39,23 +39,18 @@ SMOOTHING = 0.95  # of the loss that is reported
 TICKS = 1000  # "total" of progress
 
 
-def no_boxes() -> NDArray[np.float64]:
-    """(0, 4)."""
-    return np.zeros((0, 4))
-
-
 @dataclass(frozen=True)
 class DetectorExample:
     """One image: `embedding()` gives (C, G, G), any float type; `boxes` (K, 4) xyxy in the model frame; `input_size`
     (h, w) of the image there. `complete`: every object has a box. `dropped`: boxes in which a person saw no object, or
-    none of that outline, (R, 4) in the same frame.
+    none of that outline, (R, 4) in the same frame; None: nobody was asked.
     """
 
     embedding: Callable[[], Tensor]
     boxes: NDArray[np.float64]
     input_size: tuple[int, int]
     complete: bool = False
-    dropped: NDArray[np.float64] = field(default_factory=no_boxes)
+    dropped: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

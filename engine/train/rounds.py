@@ -232,14 +232,15 @@ def _round(
         student.detector = detector
     if result.finished and how is not None:
         student.detector = detector or build_detector(model.config, seed=how.seed)
-        examples = [_detector_example(sample, model.config.image_size) for sample in images(student)]
+        taught = images(student)
+        examples = [_detector_example(sample, model.config.image_size) for sample in taught]
         if should_stop is not None and should_stop():
             return student.eval().requires_grad_(True)
         before = copy.deepcopy(student.detector)
         with one_thread():  # seconds of work, which several threads on a busy machine spend waiting for each other
             train_detector(student.detector.to(student.device), examples, how, progress, should_stop)
         if detector is not None:
-            said = sum(len(example.boxes) + len(example.dropped) for example in examples)
+            said = sum(len(sample.rles) + len(sample.dropped) for sample in taught)
             student.detector = _mixed(student.detector, before.to(student.device), ENOUGH_MASKS / (ENOUGH_MASKS + said))
     return student.eval().requires_grad_(True)
 
