@@ -7,26 +7,21 @@ from the last finished step, and in the middle of training from the last checkpo
 """
 
 import copy
-import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
 from sqlalchemy.orm import Session
 
 from backend.core.db import utcnow
-from backend.core.errors import Invalid, NotFound
+from backend.core.errors import Invalid
 from backend.core.jobs import JobContext, handler, periodic
 from backend.datasets import service as datasets
-from backend.datasets.files import read_rgb
-from backend.registry import embeddings
 from backend.registry import service as registry
-from backend.registry.embed_run import Picture
-from backend.registry.models import EmbeddingState, ModelVersion
-from backend.registry.tasks import embed_images, encode_images, loaded_model, package_model
+from backend.registry.models import ModelVersion
+from backend.registry.tasks import embed_images, loaded_model, package_model
 from backend.rounds import service, stages
 from backend.rounds.gate import (
     GATE_CLICKS,
@@ -41,14 +36,12 @@ from backend.rounds.gate import (
 from backend.rounds.models import OPEN_STATES, Round, RoundMode, RoundState
 from backend.rounds.policy import mode_for
 from backend.rounds.progress import RoundProgress
+from backend.rounds.samples import Embedded, Embeddings, Pixels
 from backend.rounds.schemas import RoundOptions
-from backend.rounds.snapshot import Box, Snapshot, SnapshotImage, content_sha256
-from engine.evaluate.clicks import EmbeddedSample, evaluate
-from engine.masks import rle as rles
+from backend.rounds.snapshot import Snapshot, content_sha256
+from engine.evaluate.clicks import EmbeddedSample, EvaluationSample, evaluate
 from engine.model.checkpoint import load_model, model_metadata, save_model
 from engine.model.sam import Sam
-from engine.predict import embedding as embedding_files
-from engine.train.data import KeptImages, Sample
 from engine.train.embedding_batches import RoundSample
 from engine.train.rounds import (
     DETECTOR,
@@ -59,11 +52,8 @@ from engine.train.rounds import (
     train_full_round,
 )
 
-logger = logging.getLogger(__name__)
-
 CHECKPOINT_EVERY_S = 15.0
 GATE_NOC = (0.85,)
-KEEP_BYTES = 2**28  # of decoded images
 
 
 @periodic("rounds.schedule", every_s=60.0)
@@ -176,7 +166,7 @@ class _RoundRun:
         model = self._parent_model()
         rest = (self._settings(), self.training_dir, self._training_progress, self.ctx.should_stop)
         if self.row.mode == RoundMode.full:
-            child = train_full_round(model, _Images(self, self.snapshot.train), *rest, self._choose_share)
+            child = train_full_round(model, Pixels(self.ctx.storage, self.snapshot.train), *rest, self._choose_share)
         else:
             child = train_decoder_round(model, self._embedded(model), *rest)
         self.ctx.check()
@@ -209,13 +199,11 @@ class _RoundRun:
         return progress
 
     def _embedded(self, model: Sam) -> list[RoundSample]:
-        samples = []
+        files, samples = Embeddings(self.ctx, self.parent, model), []
         for number, image in enumerate(self.snapshot.train):
             self.ctx.check()
             self.told.reading(number, len(self.snapshot.train))
-            rles, clicks = [_rle(mask.rle) for mask in image.masks], [mask.click for mask in image.masks]
-            size, dropped = (image.height, image.width), _corners(image.dropped)
-            samples.append(RoundSample(self.embedding(image, model), size, rles, clicks, dropped))
+            samples.append(files.to_learn_from(image))
         return samples
 
     @cached_property
@@ -243,24 +231,6 @@ class _RoundRun:
             self.detector = {"steps": figures["step"], "loss": figures["detector_loss"]}
         self.told.training(done, total, figures)
 
-    def embedding(self, image: SnapshotImage, model: Sam) -> bytes:
-        """An image's embedding file under the parent's encoder: the cached one, else made here and kept in scratch."""
-        with self.ctx.transaction() as session:
-            known = embeddings.find(session, image.sha256, self.parent.encoder_sha256)
-        if known is not None and known.state == EmbeddingState.READY:
-            try:
-                return embeddings.read(self.ctx.storage, known)
-            except NotFound:
-                logger.info("the embedding of image %s is gone from the storage; making it again", image.image_id)
-        path = self.ctx.workdir / "embeddings" / f"{image.sha256}.safetensors"
-        if not path.is_file():
-            path.parent.mkdir(exist_ok=True)
-            partial = path.with_suffix(".part")
-            rgb = read_rgb(self.ctx.storage, image.sha256)
-            partial.write_bytes(encode_images(model, self.parent, [Picture(image.sha256, rgb)])[0])
-            partial.replace(path)
-        return path.read_bytes()
-
     # -- measuring --
 
     def measure(self) -> None:
@@ -279,13 +249,14 @@ class _RoundRun:
                 self.row = service.step(session, self.row.id, RoundState.evaluating, after=report)
 
     @cached_property
-    def _heldout(self) -> "_Images":
-        return _Images(self, self.snapshot.heldout)
+    def _heldout(self) -> Pixels:
+        return Pixels(self.ctx.storage, self.snapshot.heldout)
 
     def _report(self, model: Sam, tell: Callable[[int, int], None]) -> dict[str, Any]:
         # A full round changes the encoder, so both models are measured from the pixels.
-        decoder = self.row.mode == RoundMode.decoder
-        samples = _Embedded(self, self.snapshot.heldout, model) if decoder else self._heldout
+        samples: Sequence[EvaluationSample | EmbeddedSample] = self._heldout
+        if self.row.mode == RoundMode.decoder:
+            samples = Embedded(Embeddings(self.ctx, self.parent, model), self.snapshot.heldout)
         return summary(evaluate(model, samples, GATE_CLICKS, noc=GATE_NOC, min_area=1, progress=self._checked(tell)))
 
     # -- verdict --
@@ -354,54 +325,6 @@ class _RoundRun:
     def _enter(self, state: RoundState) -> None:
         with self.ctx.transaction() as session:
             self.row = service.step(session, self.row.id, state)
-
-
-class _Images(Sequence[Sample]):
-    """Images of the snapshot with their masks, each read when its turn comes; as many as fit into KEEP_BYTES once.
-
-    Never `complete`: people draw what they have time for, and what they left out is no background.
-    """
-
-    def __init__(self, run: _RoundRun, images: Sequence[SnapshotImage]) -> None:
-        self._run = run
-        self._images = images
-        self._kept = KeptImages(KEEP_BYTES)
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: Any) -> Any:
-        image = self._images[index]
-        pixels = self._kept.get(image.sha256, lambda: read_rgb(self._run.ctx.storage, image.sha256))
-        clicks, dropped = tuple(mask.click for mask in image.masks), _corners(image.dropped)
-        found = tuple(_rle(mask.rle) for mask in image.masks)
-        return Sample(image.image_id, pixels, found, clicks=clicks, dropped=dropped)
-
-
-class _Embedded(Sequence[EmbeddedSample]):
-    """The same from embeddings of the parent's encoder."""
-
-    def __init__(self, run: _RoundRun, images: Sequence[SnapshotImage], model: Sam) -> None:
-        self._run = run
-        self._images = images
-        self._model = model
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: Any) -> Any:
-        image = self._images[index]
-        array = embedding_files.decode(self._run.embedding(image, self._model))[0]
-        return EmbeddedSample(image.image_id, array, np.stack([rles.decode(mask.rle) for mask in image.masks]))
-
-
-def _corners(boxes: Sequence[Box]) -> tuple[Box, ...]:
-    """xywh -> xyxy."""
-    return tuple((x, y, x + width, y + height) for x, y, width, height in boxes)
-
-
-def _rle(value: Mapping[str, Any]) -> rles.Rle:
-    return {"size": list(value["size"]), "counts": str(value["counts"])}
 
 
 def _snapshot_key(sha256: str) -> str:

@@ -9,6 +9,7 @@ from backend.core.runtime import Runtime
 from backend.registry import embeddings
 from backend.registry import service as registry
 from backend.registry.models import ModelVersion
+from backend.rounds import samples as snapshot_samples
 from backend.rounds import service, tasks
 from engine.evaluate.clicks import ClickReport, ImageFigures
 from engine.model.sam import Sam
@@ -101,7 +102,7 @@ def test_what_nobody_drew_is_not_taught_as_background(
         for image_id in scene.image_ids[:2]:
             add_proposal(session, image_id, [1, 2, 3, 4], dropped=image_id == scene.image_ids[0])
     reads: list[str] = []
-    original_read, original_train = tasks.read_rgb, tasks.train_full_round
+    original_read, original_train = snapshot_samples.read_rgb, tasks.train_full_round
 
     def read(storage: Any, sha256: str) -> Any:
         reads.append(sha256)
@@ -118,7 +119,7 @@ def test_what_nobody_drew_is_not_taught_as_background(
         assert len(reads) == 3, "and the one held out"
         return trained
 
-    monkeypatch.setattr(tasks, "read_rgb", read)
+    monkeypatch.setattr(snapshot_samples, "read_rgb", read)
     monkeypatch.setattr(tasks, "train_full_round", look)
     assert run_round(scene, mode="full")["error"] is None
 
