@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from backend.core.db import after_commit, utcnow, uuid7
@@ -138,11 +139,11 @@ def retry(session: Session, job_id: uuid.UUID) -> Job:
     job = _locked(session, job_id)
     if job.state not in FINISHED or job.state is JobState.SUCCEEDED:
         raise Conflict(f"Only a failed or cancelled job can be tried again; this one is {job.state.value}.")
-    if job.dedupe_key is not None:
-        twin = select(Job.id).where(Job.dedupe_key == job.dedupe_key, Job.state == JobState.QUEUED)
-        if session.scalar(twin) is not None:
-            raise Conflict("The same work is already waiting in the queue.")
-    job.state = JobState.QUEUED
+    try:
+        with session.begin_nested():
+            job.state = JobState.QUEUED
+    except IntegrityError:  # of the one constraint there is: another job of its `dedupe_key` waits already
+        raise Conflict("The same work is already waiting in the queue.") from None
     job.attempts = 0
     job.error = job.result = job.finished_at = job.started_at = None
     job.cancel_requested = False

@@ -289,6 +289,30 @@ def test_job_finished_runs_in_the_transaction_of_the_end(runtime: Runtime, echo:
     assert heard == [("succeeded", {"n": 1}), ("cancelled", {})]
 
 
+def test_a_job_is_not_tried_again_while_its_twin_is_being_queued(runtime: Runtime, echo: list[object]) -> None:
+    failed = enqueue(runtime.database, dedupe_key="k")
+    with runtime.database.transaction() as session:
+        session.execute(update(Job).where(Job.id == failed.id).values(state=JobState.FAILED))
+    answers: list[str] = []
+
+    def retry() -> None:
+        try:
+            with runtime.database.transaction() as session:
+                jobs.retry(session, failed.id)
+        except Conflict as error:
+            answers.append(error.detail)
+
+    with runtime.database.transaction() as session:
+        jobs.enqueue(session, "test.echo", dedupe_key="k")
+        thread = threading.Thread(target=retry)
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive(), "the index lets nobody else have the key before this transaction ends"
+    thread.join(10)
+    assert answers == ["The same work is already waiting in the queue."]
+    assert read(runtime.database, failed.id).state is JobState.FAILED
+
+
 def test_retrying_needs_an_end_without_success(runtime: Runtime, echo: list[object]) -> None:
     job = enqueue(runtime.database)
     with runtime.database.transaction() as session, pytest.raises(Conflict, match="queued"):
