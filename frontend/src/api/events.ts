@@ -1,19 +1,17 @@
 /**
  * The live connection: server-sent events -> stale cache entries.
  *
- * EventSource reconnects by itself after a dropped line but gives up on an HTTP error, so that case is retried here with a growing
- * pause. After every reconnect everything is stale, since events may have been missed. Bursts are gathered: at most one refetch per
- * key and `GATHER_MS`.
+ * After every reconnect everything is stale, since events may have been missed. Bursts are gathered: at most one refetch per key and
+ * `GATHER_MS`.
  */
 import type { QueryClient } from "@tanstack/react-query";
 import { create } from "zustand";
-import { EVENT_NAMES, type EventName, staleKeys } from "./stale";
+import { type EventName, staleKeys } from "./stale";
+import { type Connection, joinStream } from "./stream";
 
 const GATHER_MS = 400;
-const FIRST_PAUSE_MS = 1_000;
-const LONGEST_PAUSE_MS = 30_000;
 
-export type Connection = "connecting" | "live" | "lost";
+export type { Connection };
 export const useConnection = create<{ state: Connection }>(() => ({ state: "connecting" }));
 
 export interface LiveEvent {
@@ -58,43 +56,25 @@ function gatherer(flush: (key: readonly unknown[]) => void) {
   };
 }
 
-/** Opens the stream for as long as somebody is signed in. Returns the function that closes it. */
+/** Listens for as long as somebody is signed in. Returns the function that stops it. */
 export function connectEvents(queryClient: QueryClient): () => void {
-  let source: EventSource | undefined;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  let pause = FIRST_PAUSE_MS;
   let wasLost = false;
   const gathered = gatherer((queryKey) => void queryClient.invalidateQueries({ queryKey }));
-
-  const receive = (name: EventName) => (message: MessageEvent<string>) => {
-    const event = parseEvent(name, message.data);
-    if (!event) return;
-    for (const key of staleKeys(name, event.datasetId, event.data.state)) gathered.add(key);
-    for (const listener of listeners) listener(event);
-  };
-
-  const open = () => {
-    source = new EventSource("/api/events");
-    source.onopen = () => {
-      useConnection.setState({ state: "live" });
-      pause = FIRST_PAUSE_MS;
-      if (wasLost) void queryClient.invalidateQueries();
-      wasLost = false;
-    };
-    source.onerror = () => {
-      wasLost = true;
-      useConnection.setState({ state: "lost" });
-      if (source?.readyState !== EventSource.CLOSED) return;
-      retry = setTimeout(open, pause);
-      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-    };
-    for (const name of EVENT_NAMES) source.addEventListener(name, receive(name));
-  };
-
-  open();
+  const leave = joinStream({
+    onState: (state) => {
+      useConnection.setState({ state });
+      if (state === "live" && wasLost) void queryClient.invalidateQueries();
+      if (state !== "connecting") wasLost = state === "lost";
+    },
+    onEvent: (name, text) => {
+      const event = parseEvent(name, text);
+      if (!event) return;
+      for (const key of staleKeys(name, event.datasetId, event.data.state)) gathered.add(key);
+      for (const listener of listeners) listener(event);
+    },
+  });
   return () => {
-    source?.close();
-    clearTimeout(retry);
+    leave();
     gathered.stop();
     useConnection.setState({ state: "connecting" });
   };
