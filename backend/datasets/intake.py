@@ -56,13 +56,14 @@ def find_duplicate(session: Session, dataset_id: uuid.UUID, source_sha256: str, 
 
 def add_image(
     session: Session, dataset_id: uuid.UUID, file_name: str, stored: Stored, job_id: uuid.UUID | None
-) -> Image | None:
-    """The new image; None if its content is in the dataset already."""
+) -> tuple[Image, bool]:
+    """The image of this content in the dataset, and whether it is new there."""
     # One at a time in a dataset: the split of an image depends on those before it.
     if session.scalar(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()) is None:
         raise NotFound("The dataset was deleted.")
-    if find_duplicate(session, dataset_id, stored.source_sha256, stored.sha256) is not None:
-        return None
+    known = find_duplicate(session, dataset_id, stored.source_sha256, stored.sha256)
+    if known is not None:
+        return known, False
     decoded = stored.decoded
     image = Image(
         dataset_id=dataset_id,
@@ -80,7 +81,7 @@ def add_image(
     )
     session.add(image)
     session.flush()
-    return image
+    return image, True
 
 
 def choose_split(session: Session, dataset_id: uuid.UUID, sha256: str) -> str:

@@ -111,7 +111,7 @@ def delete_dataset(dataset_id: uuid.UUID, _: AdminUser, session: SessionDep) -> 
 async def upload_files(dataset_id: uuid.UUID, user_id: AdminUploader, request: Request, runtime: RuntimeDep) -> JobOut:
     """Files wait in quarantine until the returned job has decoded them; its result says what went in and what did not.
 
-    `result` is `{accepted, duplicates, masks, refused: [{name, reason}]}`.
+    `result` is `{accepted, masks, duplicates, duplicate_files: [{name, reason}], refused: [{name, reason}]}`.
     """
     await run_in_threadpool(_check_dataset, runtime, dataset_id)
     upload, _ = await receive(request, runtime.settings)

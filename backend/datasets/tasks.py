@@ -25,7 +25,7 @@ from backend.settings import get_settings
 
 # The embedding of a large import begins while the rest still comes in.
 ANNOUNCE_EVERY = 50
-MOST_REFUSED_LINES = 1000
+MOST_LINES = 1000
 
 
 @dataclass(kw_only=True)
@@ -33,18 +33,27 @@ class Outcome:
     """What came of an import so far."""
 
     accepted: int = 0
-    duplicates: int = 0
     masks: int = 0
+    duplicates: list[Refused] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     taken: set[uuid.UUID] = field(default_factory=set)
 
     def as_result(self) -> dict[str, Any]:
         """The job's result."""
-        lines = [asdict(line) for line in self.refused[:MOST_REFUSED_LINES]]
-        if len(self.refused) > MOST_REFUSED_LINES:
-            more = len(self.refused) - MOST_REFUSED_LINES
-            lines.append({"name": f"{more} more", "reason": "Not listed."})
-        return {"accepted": self.accepted, "duplicates": self.duplicates, "masks": self.masks, "refused": lines}
+        return {
+            "accepted": self.accepted,
+            "masks": self.masks,
+            "duplicates": len(self.duplicates),
+            "duplicate_files": _lines(self.duplicates),
+            "refused": _lines(self.refused),
+        }
+
+
+def _lines(refused: list[Refused]) -> list[dict[str, str]]:
+    lines = [asdict(line) for line in refused[:MOST_LINES]]
+    if len(refused) > MOST_LINES:
+        lines.append({"name": f"{len(refused) - MOST_LINES} more", "reason": "Not listed."})
+    return lines
 
 
 @jobs.handler("datasets.import", queue="io")
@@ -91,7 +100,7 @@ def _import_image(ctx: JobContext, dataset_id: uuid.UUID, item: Item, outcome: O
     with ctx.transaction() as session:
         known = intake.find_duplicate(session, dataset_id, source_sha256, source_sha256)
     if known is not None:
-        _count_known(ctx, known, outcome)
+        _count_known(ctx, item.name, known, outcome)
         return
     try:
         decoded = decode(data, ctx.settings.max_pixels)
@@ -101,21 +110,21 @@ def _import_image(ctx: JobContext, dataset_id: uuid.UUID, item: Item, outcome: O
     quarantine.check_space(ctx.settings, len(decoded.data))
     with ctx.transaction() as session:
         stored = intake.take_files(session, ctx.storage, data, decoded)
-        image = intake.add_image(session, dataset_id, item.name, stored, ctx.job_id)
-    if image is None:
-        outcome.duplicates += 1
-    else:
+        image, new = intake.add_image(session, dataset_id, item.name, stored, ctx.job_id)
+    if new:
         outcome.accepted += 1
         outcome.taken.add(image.id)
+    else:
+        _count_known(ctx, item.name, image, outcome)
 
 
-def _count_known(ctx: JobContext, known: Image, outcome: Outcome) -> None:
+def _count_known(ctx: JobContext, name: str, known: Image, outcome: Outcome) -> None:
     """An image that an earlier attempt at this very job took in is not a duplicate the first time it is met."""
     if known.import_job_id == ctx.job_id and known.id not in outcome.taken:
         outcome.accepted += 1
         outcome.taken.add(known.id)
     else:
-        outcome.duplicates += 1
+        outcome.duplicates.append(Refused(name=name, reason=f"The same picture as {known.file_name}, which stays."))
 
 
 def _announce(ctx: JobContext, dataset_id: uuid.UUID) -> None:

@@ -79,6 +79,10 @@ def test_good_images_go_in_while_bad_ones_are_named(runtime: Runtime, login: Log
     }
     result = import_result(admin, run_jobs, dataset.id, files)
     assert (result["accepted"], result["duplicates"]) == (2, 2)
+    assert {line["name"]: line["reason"] for line in result["duplicate_files"]} == {
+        "again.png": "The same picture as good.png, which stays.",
+        "good.png": "The same picture as good.png, which stays.",
+    }
     refused = {line["name"]: line["reason"] for line in result["refused"]}
     assert set(refused) == {"cut.png", "letter.txt", "empty.png"}
     assert "damaged or cut off" in refused["cut.png"]
