@@ -3,6 +3,8 @@
 Cost model (SAM 2, section 5.1; EVA-VOS): 1 s to find an object, 1.5 s a click, and for the brush 2 s to take it up and
 0.1 s for every pixel of boundary that is wrong. A mask is accepted at IoU >= 0.85 with the truth. Where ten clicks do
 not get there, or two in a row bring nothing, the brush finishes it: the mask is the truth then, and costs what is left.
+An object that would take more than half a minute that way is left, as the page advises (and SAM, section 4): it stays
+without a mask, and what was spent on it is spent.
 Clicks miss their pixel by a normal deviation, but not their object. Objects are taken in order of prominence (area)
 until the image's time budget is spent. Before a click the person zooms in until the object is a quarter of what is on
 screen, and the model is asked about the detail that holds that, as in the page; where that is another detail than the
@@ -41,7 +43,8 @@ class Person:
     """How a simulated annotator works; seconds are simulated, not waited for.
 
     `min_progress` is the least IoU that two clicks must bring together, else the brush is taken. Who does not look
-    closer has the model see the whole image always. `look_s` is spent on every proposal, kept or not.
+    closer has the model see the whole image always. `look_s` is spent on every proposal, kept or not. `give_up_s`: an
+    object that takes longer is left; 0 leaves none.
     """
 
     find_s: float = 1.0
@@ -56,6 +59,7 @@ class Person:
     brush_px_s: float = 0.1
     keep_iou: float = 0.75
     image_budget_s: float = 120.0
+    give_up_s: float = 30.0
     looks_closer: bool = True
 
 
@@ -66,6 +70,7 @@ class Tally:
     image_id: str
     stage: int
     human_masks: int
+    given_up: int
     clicks: int
     brushed: int
     seconds_s: float
@@ -113,6 +118,7 @@ class Annotator:
             image_id=image["id"],
             stage=1,
             human_masks=len(done),
+            given_up=0,
             clicks=sum(one.clicks for one in done),
             brushed=sum(one.brushed for one in done),
             seconds_s=sum(one.seconds_s for one in done),
@@ -127,13 +133,16 @@ class Annotator:
         objects = self._truth.masks(image["file_name"])
         proposals = [mask for mask in task["masks"] if mask["status"] == "proposed"]
         kept, seconds = self._judge(proposals, objects)
-        clicks, brushed, ious = 0, 0, []
+        clicks, brushed, given_up, ious = 0, 0, 0, []
         for target in look.in_turn(objects):
             if any(metrics.iou(target, mask) >= 0.5 for mask in kept):
                 continue
             if seconds + person.find_s + person.click_s > person.image_budget_s:
                 break
             done = self._segment(look, target)
+            if person.give_up_s and done.seconds_s > person.give_up_s:
+                seconds, clicks, given_up = seconds + done.clicking_s, clicks + done.clicks, given_up + 1
+                continue
             seconds, clicks, brushed = seconds + done.seconds_s, clicks + done.clicks, brushed + done.brushed
             self._save(task, done)
             ious.append(metrics.iou(target, done.mask))
@@ -141,6 +150,7 @@ class Annotator:
             image_id=image["id"],
             stage=task["stage"],
             human_masks=len(ious),
+            given_up=given_up,
             clicks=clicks,
             brushed=brushed,
             seconds_s=seconds,
@@ -181,11 +191,11 @@ class Annotator:
             if reached[-1] >= person.accept_iou or stuck:
                 break
         assert decoded is not None
-        seconds = person.find_s + moved * person.zoom_s + len(prompts.points) * person.click_s
-        brushed = reached[-1] < person.accept_iou
-        if brushed:
-            seconds += person.brush_start_s + person.brush_px_s * wrong_boundary(current, target)
-        return _Done(decoded, prompts, target if brushed else current, brushed, seconds)
+        clicking = person.find_s + moved * person.zoom_s + len(prompts.points) * person.click_s
+        if reached[-1] >= person.accept_iou:
+            return _Done(decoded, prompts, current, clicking)
+        brushing = person.brush_start_s + person.brush_px_s * wrong_boundary(current, target)
+        return _Done(decoded, prompts, target, clicking, brushing)
 
     def _click(self, current: Mask, target: Mask) -> tuple[int, int, int]:
         """Where the person clicks next: about at the most interior pixel of the largest error, and within the error."""
@@ -307,12 +317,20 @@ class _Done:
     decoded: Decoded
     prompts: Prompts
     mask: Mask
-    brushed: bool
-    seconds_s: float
+    clicking_s: float
+    brushing_s: float = 0.0
 
     @property
     def clicks(self) -> int:
         return len(self.prompts.points)
+
+    @property
+    def brushed(self) -> bool:
+        return self.brushing_s > 0
+
+    @property
+    def seconds_s(self) -> float:
+        return self.clicking_s + self.brushing_s
 
 
 def wrong_boundary(mask: Mask, target: Mask) -> int:

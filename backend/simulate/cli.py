@@ -43,6 +43,9 @@ def simulate(
     mode: Annotated[str, typer.Option(help="What rounds train: auto, decoder or full.")] = "auto",
     annotators: Annotated[int, typer.Option(min=1, help="Simulated people, taking turns.")] = 2,
     budget_s: Annotated[float, typer.Option(help="Simulated seconds a person gives one image.")] = 120.0,
+    give_up_s: Annotated[
+        float, typer.Option(min=0.0, help="An object that would take longer is left without a mask; 0: none is.")
+    ] = 30.0,
     seed: Annotated[int, typer.Option(help="Chooses the images.")] = 0,
     title: Annotated[str, typer.Option(help="What the images show, for the report; default: the folder's name.")] = "",
     out: Annotated[Path, typer.Option(help="Folder for report.json and report.png.")] = Path("simulation"),
@@ -66,7 +69,13 @@ def simulate(
         mode=mode,
     )
     loop: Loop | None = None
-    person = Person(image_budget_s=budget_s, click_noise_px=click_noise, looks_closer=closer, look_s=look_s)
+    person = Person(
+        image_budget_s=budget_s,
+        click_noise_px=click_noise,
+        looks_closer=closer,
+        look_s=look_s,
+        give_up_s=give_up_s,
+    )
     try:
         if stage1_share + stage2_share >= 1:
             raise PlatformError("--stage1-share and --stage2-share must leave images that nobody touches, for stage 3.")
@@ -134,6 +143,7 @@ def _table(report: Report) -> Table:
         "stage",
         "images",
         "masks",
+        "left",
         "s/mask",
         "clicks/mask",
         "brushed",
@@ -152,7 +162,7 @@ def _table(report: Report) -> Table:
         scores = (f"{after.get(key, float('nan')):.3f}" for key in ("miou_1", "miou_5", "noc85"))
         kept = f"{batch.proposals_kept}/{batch.proposals}"
         ended = (str((batch.round or {}).get(key, "")) for key in ("mode", "state"))
-        drawn = (str(batch.human_masks), *cells[:2], str(batch.brushed), cells[2], kept)
+        drawn = (str(batch.human_masks), str(batch.given_up), *cells[:2], str(batch.brushed), cells[2], kept)
         table.add_row(str(number), str(batch.stage), str(batch.images), *drawn, *scores, *ended)
     return table
 

@@ -59,6 +59,7 @@ class Batch:
     model_id: str
     images: int
     human_masks: int
+    given_up: int
     clicks: int
     brushed: int
     human_seconds_s: float
@@ -163,6 +164,11 @@ class Loop:
             )
         if not tallies:
             raise PlatformError("The queue gave no task although images are left. Look at the dataset's page.")
+        if not any(tally.human_masks + tally.proposals_kept for tally in tallies):
+            raise PlatformError(
+                f"No object of {len(tallies)} images could be drawn in {self._person.give_up_s:g} s each. "
+                "Give people longer (--give-up-s), or images with smaller objects."
+            )
         return _summary(stage, model_id, tallies, time.monotonic() - started)
 
     def _active_model(self) -> str:
@@ -286,6 +292,7 @@ def _summary(stage: int, model_id: str, tallies: list[Tally], wall_s: float) -> 
         model_id=model_id,
         images=len(tallies),
         human_masks=human,
+        given_up=sum(t.given_up for t in tallies),
         clicks=clicks,
         brushed=sum(t.brushed for t in tallies),
         human_seconds_s=seconds,

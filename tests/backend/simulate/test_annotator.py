@@ -62,7 +62,7 @@ def test_the_queue_is_worked_off_and_what_was_told_is_what_is_stored(
 ) -> None:
     scene = make_scene(train=3, heldout=0, masks=False)
     embed(runtime, scene, run_jobs)
-    person = Person(max_clicks=3)
+    person = Person(max_clicks=3, give_up_s=0)
     annotator = Annotator(platform, str(scene.dataset_id), truth_of(tmp_path, scene), person)
     tallies = []
     while (tally := annotator.next_task()) is not None:
@@ -89,12 +89,26 @@ def test_the_queue_is_worked_off_and_what_was_told_is_what_is_stored(
         assert tally.ious[0] == pytest.approx((shape & target).sum() / (shape | target).sum())
 
 
+def test_what_takes_too_long_is_left_and_its_clicks_are_spent(
+    runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
+) -> None:
+    scene = make_scene(train=1, heldout=0, masks=False)
+    embed(runtime, scene, run_jobs)
+    person = Person(max_clicks=2, give_up_s=2.0)  # one click takes 2.5 s
+    tally = Annotator(platform, str(scene.dataset_id), truth_of(tmp_path, scene), person).next_task()
+    assert tally is not None
+    assert (tally.human_masks, tally.given_up, tally.brushed, tally.ious) == (0, 1, 0, ())
+    assert tally.seconds_s == pytest.approx(person.find_s + tally.clicks * person.click_s)
+    with runtime.database.transaction() as session:
+        assert session.scalars(select(Mask)).all() == []
+
+
 def test_practice_draws_as_work_does_and_saves_nothing(
     runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
 ) -> None:
     scene = make_scene(train=1, heldout=0, masks=False)
     embed(runtime, scene, run_jobs)
-    truth, person = truth_of(tmp_path, scene), Person(max_clicks=3)
+    truth, person = truth_of(tmp_path, scene), Person(max_clicks=3, give_up_s=0)
     (image,) = platform.pages(f"/api/datasets/{scene.dataset_id}/images")
     model = platform.get(f"/api/models/{scene.model_id}")
     practised = Annotator(platform, str(scene.dataset_id), truth, person).practise(image, model, most=5)

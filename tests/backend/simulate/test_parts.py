@@ -155,7 +155,7 @@ def test_a_report_is_written_as_json_and_as_a_plot(tmp_path: Path) -> None:
     figures = {"miou_1": 0.4, "miou_5": 0.7}
     batches = [
         Batch(
-            stage=stage, model_id="m", images=3, human_masks=6, clicks=9, brushed=1, human_seconds_s=20.0,
+            stage=stage, model_id="m", images=3, human_masks=6, given_up=1, clicks=9, brushed=1, human_seconds_s=20.0,
             seconds_per_mask=3.3, clicks_per_mask=1.5, masks_per_image=2.0, mean_iou=0.9, proposals=4,
             proposals_kept=stage, wall_s=1.0,
             round=made,
@@ -291,7 +291,7 @@ def test_the_report_tells_how_to_make_it_again_and_no_secret(tmp_path: Path, mon
 
 def test_a_loop_that_is_cut_short_leaves_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = Batch(
-        stage=1, model_id="m", images=2, human_masks=4, clicks=8, brushed=1, human_seconds_s=40.0,
+        stage=1, model_id="m", images=2, human_masks=4, given_up=0, clicks=8, brushed=1, human_seconds_s=40.0,
         seconds_per_mask=10.0, clicks_per_mask=2.0, masks_per_image=2.0, mean_iou=0.9, proposals=0, proposals_kept=0,
         wall_s=3.0,
     )  # fmt: skip
