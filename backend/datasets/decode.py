@@ -7,9 +7,10 @@ written anew.
 import io
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image as Pixels
 from PIL import ImageOps, UnidentifiedImageError
+
+from engine.generate.images import eight_bit
 
 THUMBNAIL_SIDE = 320
 MAX_SIDE = 65_535
@@ -94,12 +95,8 @@ def _upright(image: Pixels.Image) -> Pixels.Image:
 
 
 def _eight_bit(image: Pixels.Image) -> Pixels.Image:
-    """8 bit grey, RGB or RGBA. Deeper images are stretched from their darkest to their brightest pixel."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        low, high = float(values.min()), float(values.max())
-        scaled = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)
-        return Pixels.fromarray((scaled + 0.5).astype(np.uint8))
+    """8 bit grey, RGB or RGBA."""
+    image = eight_bit(image)
     if image.mode in ("1", "P", "PA"):
         return image.convert("RGBA" if "transparency" in image.info or image.mode == "PA" else "RGB")
     return image if image.mode in ("L", "RGB", "RGBA", "LA") else image.convert("RGB")

@@ -24,7 +24,8 @@ def find_images(folder: Path) -> list[Path]:
 def read_image(path: Path) -> npt.NDArray[np.uint8]:
     """The pixels of an image file, uint8 RGB (h, w, 3), turned upright as its EXIF orientation says.
 
-    ImageError with what is wrong when the file is no image, is cut off, or holds more than 8 bits per channel.
+    More than 8 bits are stretched to 8 (`eight_bit`), as in the platform. ImageError with what is wrong when the file
+    is no image, or is cut off.
     """
     try:
         with warnings.catch_warnings():
@@ -43,6 +44,16 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
     # On damaged bytes a decoder raises whatever it happens to stumble over; none of it may stop a folder.
     except Exception as error:
         raise ImageError(f"the file is damaged or cut off ({error}); fetch it again") from None
-    if upright.mode.startswith(("I", "F")):
-        raise ImageError(f"the image has more than 8 bits per channel (mode {upright.mode}); save it with 8 bits")
-    return np.array(upright.convert("RGB"), dtype=np.uint8)
+    return np.array(eight_bit(upright).convert("RGB"), dtype=np.uint8)
+
+
+def eight_bit(image: Image.Image) -> Image.Image:
+    """Deeper grey images (16 bit, 32 bit, float) stretched from their darkest to their brightest pixel; others as they
+    are. NaN counts as black.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+    low, high = float(values.min()), float(values.max())
+    scaled = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)
+    return Image.fromarray((scaled + 0.5).astype(np.uint8))

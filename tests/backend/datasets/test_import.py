@@ -21,6 +21,7 @@ from backend.core.jobs import Job
 from backend.core.runtime import Runtime
 from backend.datasets import service
 from backend.datasets.models import Image
+from engine.generate.images import read_image
 from tests.factories import images
 from tests.factories.datasets import import_images, make_dataset
 
@@ -126,7 +127,7 @@ def test_exif_turned_images_are_stored_upright(runtime: Runtime, login: Login, r
     assert import_images(runtime, run_jobs, dataset.id, files=files) == [image_id]
 
 
-def test_deep_and_odd_formats_become_8_bit(runtime: Runtime, run_jobs: RunJobs) -> None:
+def test_deep_and_odd_formats_become_8_bit(runtime: Runtime, run_jobs: RunJobs, tmp_path: Path) -> None:
     dataset = make_dataset(runtime)
     deep = io.BytesIO()
     Pixels.fromarray(np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 16).save(deep, "TIFF")
@@ -138,6 +139,8 @@ def test_deep_and_odd_formats_become_8_bit(runtime: Runtime, run_jobs: RunJobs) 
     assert stored["deep.tif"].content_type == "image/png"
     pixels = np.asarray(Pixels.open(io.BytesIO(runtime.storage.read_bytes(stored["deep.tif"].storage_key))))
     assert (pixels.dtype, pixels.min(), pixels.max()) == (np.uint8, 0, 255)
+    (tmp_path / "deep.tif").write_bytes(deep.getvalue())
+    assert np.array_equal(read_image(tmp_path / "deep.tif")[..., 0], pixels), "the engine reads it as the platform does"
     assert Pixels.open(io.BytesIO(runtime.storage.read_bytes(stored["print.jpg"].storage_key))).mode == "RGB"
 
 

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import skimage.data
 import typer
@@ -78,15 +77,13 @@ def test_broken_images_are_reported_and_the_rest_go_on(run, photographs, tmp_pat
     (photographs / "aaa.jpg").write_bytes(whole[: len(whole) // 2])
     (photographs / "bbb.png").write_text("not an image at all")
     (photographs / "ccc.png").write_bytes(b"")
-    Image.fromarray(np.zeros((8, 8), np.uint16)).save(photographs / "ddd.png")
     result = run("--json")
     assert result.exit_code == 1
     assert names(tmp_path / "out") == ["sa_12.json", "turned.json"]
     failed = {entry["file"]: entry["error"] for entry in json.loads(result.stdout)["failed"]}
-    assert sorted(failed) == ["aaa.jpg", "bbb.png", "ccc.png", "ddd.png"]
+    assert sorted(failed) == ["aaa.jpg", "bbb.png", "ccc.png"]
     assert "cut off" in failed["aaa.jpg"]
     assert "not an image" in failed["bbb.png"]
-    assert "8 bits" in failed["ddd.png"]
     for name in failed:
         assert name in result.stderr
 
