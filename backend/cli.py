@@ -15,6 +15,7 @@ from rich.table import Table
 
 from backend.accounts.models import Role
 from backend.core.errors import DomainError
+from backend.core.software import software_version
 from backend.local.folders import LocalServiceError
 from backend.settings import get_settings
 from backend.simulate.cli import simulate
@@ -22,7 +23,6 @@ from engine.cli import app as engine_app
 from engine.errors import EngineError
 
 app = typer.Typer(
-    help="Maskloom: annotate with a promptable model, retrain it, generate masks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -40,6 +40,23 @@ def _say(text: str) -> None:
 
 def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        software = software_version()
+        commit = f", commit {software['commit']}" if software["commit"] else ""
+        _say(f"Maskloom {software['version']}{commit}")
+        raise typer.Exit
+
+
+@app.callback()
+def maskloom(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Maskloom: annotate with a promptable model, retrain it, generate masks."""
 
 
 @app.command()
@@ -137,10 +154,10 @@ def models(as_json: Json = False) -> None:
     if not rows:
         console.print("No model is registered yet. `maskloom up` registers the packaged default.")
         return
-    table = Table("name", "encoder", "made", "active in", "id")
+    table = Table("made", "datasets", "name", box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True, min_width=36)  # to be copied
     for row in rows:
-        made, encoder = str(row["created_at"])[:16], str(row["encoder_sha256"])[:12]
-        table.add_row(str(row["name"]), encoder, made, f"{len(row['active_in'])} datasets", str(row["id"]))
+        table.add_row(str(row["created_at"])[:10], str(len(row["active_in"])), str(row["name"]), str(row["id"]))
     console.print(table)
 
 
