@@ -264,7 +264,7 @@ def _proposals_gate(figures: Figures, policy: Policy) -> Gate:
 def _calibration_gate(figures: Figures, policy: Policy) -> Gate:
     error, allowed = figures.calibration_error, policy.max_calibration_error
     if error is None:
-        explanation = "How right the model's predicted IoU is has not been measured; a round measures it."
+        explanation = "Whether the model's predicted IoU can be believed is not measured yet; a round does that."
     else:
         explanation = f"The model's predicted IoU is off by {error:.3f} on held-out masks; {allowed:.3f} is allowed."
     return Gate(

@@ -86,7 +86,7 @@ def test_what_is_missing_is_said() -> None:
     figures = replace(FIGURES, stage=2, masks=60, rounds_in_stage=5, proposals_seen=100, proposals_kept=0.5)
     reason = stage_verdict(figures, POLICY).reason
     assert "50%" in reason
-    assert "has not been measured" in reason
+    assert "is not measured yet" in reason
 
 
 @pytest.mark.parametrize(

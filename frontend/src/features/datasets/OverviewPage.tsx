@@ -88,7 +88,11 @@ function figuresOf({ counts, stage, review_mode }: Dataset) {
   return [
     { label: "Images", value: count(counts.images) },
     { label: "Ready to click", value: count(counts.embedded), share: percent(counts.embedded, counts.images) },
-    { label: "Annotated", value: count(counts.annotated), share: percent(counts.annotated, counts.images) },
+    {
+      label: stage === 3 ? "Annotated by people" : "Annotated",
+      value: count(counts.annotated),
+      share: percent(counts.annotated, counts.images),
+    },
     { label: "Masks", value: count(counts.masks), note: perImage(counts, stage) },
     ...(stage === 2 || counts.proposals > 0
       ? [{ label: "Proposals", value: count(counts.proposals), note: "waiting for an annotator" }]

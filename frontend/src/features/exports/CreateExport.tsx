@@ -1,9 +1,12 @@
 /** What to export, and how. */
-import { Button, Checkbox, Group, Modal, Radio, Stack, Switch } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, Modal, Radio, Stack, Switch } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
+import { generationsQuery } from "../../api/queries";
 import type { Export } from "../../api/types";
+import { count } from "../../lib/format";
 import { SOURCE_GROUPS } from "../../lib/sources";
 import { FormError } from "../../ui/FormError";
 import { useAction } from "../../ui/useAction";
@@ -73,6 +76,7 @@ function CreateForm({ datasetId, onClose }: Omit<Props, "opened">) {
           checked={withImages}
           onChange={(event) => setWithImages(event.currentTarget.checked)}
         />
+        <StillGenerating datasetId={datasetId} />
         <FormError error={create.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
@@ -84,5 +88,18 @@ function CreateForm({ datasetId, onClose }: Omit<Props, "opened">) {
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** An export holds what is there at that moment: while masks are being made, that is a part of them. */
+function StillGenerating({ datasetId }: { datasetId: string }) {
+  const { data: runs = [] } = useQuery(generationsQuery(datasetId));
+  const run = runs.find(({ state }) => state === "queued" || state === "running");
+  if (!run) return null;
+  return (
+    <Alert color="orange" title="Masks are being generated">
+      {count(run.images_done)} of {count(run.images_total)} images are done. This export holds what is there now; for
+      the rest, export again when the generation has ended.
+    </Alert>
   );
 }

@@ -1,5 +1,5 @@
 /** The admin's override: any stage, with the reason that the history will show. */
-import { Alert, Button, Group, Modal, Radio, Stack, Textarea } from "@mantine/core";
+import { Alert, Button, Group, List, Modal, Radio, Stack, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { api, unwrap } from "../../api/client";
 import { keys } from "../../api/keys";
@@ -19,7 +19,7 @@ interface Props {
 const EFFECT: Record<number, string> = {
   1: "Annotators begin with empty images again. Masks stay.",
   2: "The model proposes its confident masks on every image that is not annotated yet.",
-  3: "The model generates masks for all images at once; annotating ends.",
+  3: "The model generates masks for all images at once; nobody needs to annotate.",
 };
 
 export function SwitchStage({ datasetId, stage, unmet, opened, onClose }: Props) {
@@ -68,7 +68,12 @@ function SwitchForm({ datasetId, stage, unmet, onClose }: Omit<Props, "opened">)
         </Radio.Group>
         {to > stage && unmet.length > 0 && (
           <Alert color="orange" title="Not every gate holds">
-            {unmet.map((gate) => gate.explanation).join(" ")} You can switch all the same.
+            <List size="sm" spacing={2} mb="xs">
+              {unmet.map((gate) => (
+                <List.Item key={gate.name}>{gate.explanation}</List.Item>
+              ))}
+            </List>
+            You can switch all the same.
           </Alert>
         )}
         <Textarea

@@ -52,7 +52,13 @@ const Row = memo(function Row({ mask, open, session }: RowProps) {
           </Text>
           {mask.status === "proposed" && <IconLock size={12} aria-label="locked until clicked" />}
         </Group>
-        <Text size="xs" c="var(--ink-soft)" className="tabular" truncate>
+        <Text
+          size="xs"
+          c="var(--ink-soft)"
+          className="tabular"
+          truncate
+          title="Area; the model's own guess of how well the mask fits (IoU); the time it took"
+        >
           {figures.filter(Boolean).join(" · ")}
         </Text>
       </UnstyledButton>

@@ -2,7 +2,7 @@
 import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
 import { IconArrowRight, IconCheck, IconKeyboard, IconList, IconPlayerSkipForward } from "@tabler/icons-react";
 import { isAcceptable } from "../../../editor/document";
-import { plural } from "../../../lib/format";
+import { count, plural } from "../../../lib/format";
 import classes from "../annotate.module.css";
 import { useSession, useSessionState } from "../context";
 import { keepFocus } from "./keep";
@@ -20,7 +20,9 @@ export function TopBar({ onHelp, listOpen, onToggleList }: TopBarProps) {
   const task = useSessionState((s) => s.task);
   const phase = useSessionState((s) => s.phase);
   const acceptable = useSessionState((s) => isAcceptable(s.doc.draft));
+  const proposals = useSessionState((s) => s.doc.masks.filter((mask) => mask.status === "proposed").length);
   if (!task) return null;
+  const keeps = proposals > 0 ? `, which keeps ${plural(proposals, "proposal")}` : "";
   const { image, stage, remaining, returned_reasons: reasons } = task;
   const busy = phase !== "working";
   return (
@@ -85,9 +87,9 @@ export function TopBar({ onHelp, listOpen, onToggleList }: TopBarProps) {
         loading={phase === "finishing"}
         onClick={() => void session.finish(false)}
         data-testid="next-image"
-        title="D"
+        title={`D: done with this image${keeps}`}
       >
-        Next image
+        {proposals > 0 ? `Keep ${count(proposals)}, next image` : "Next image"}
       </Button>
       <Tooltip label={listOpen ? "Hide the masks" : "Show the masks"}>
         <ActionIcon
