@@ -49,11 +49,12 @@ def read_image(path: Path) -> npt.NDArray[np.uint8]:
 
 def eight_bit(image: Image.Image) -> Image.Image:
     """Deeper grey images (16 bit, 32 bit, float) stretched from their darkest to their brightest pixel; others as they
-    are. NaN counts as black.
+    are. What is no finite number is black, or white where it is positive infinity.
     """
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    low, high = float(values.min()), float(values.max())
-    scaled = (values - low) * (255.0 / (high - low)) if high > low else np.zeros_like(values)
+    values = np.asarray(image, dtype=np.float64)
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    scaled = (np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) * (255.0 / ((high - low) or 1.0))
     return Image.fromarray((scaled + 0.5).astype(np.uint8))

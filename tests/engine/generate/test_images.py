@@ -23,11 +23,14 @@ def test_deep_grey_is_stretched_from_its_darkest_to_its_brightest_pixel(tmp_path
     assert read_image(path).tolist() == [[[0] * 3, [64] * 3], [[128] * 3, [255] * 3]]
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_what_is_flat_or_no_number_is_black(tmp_path):
     Image.fromarray(np.full((2, 3), 700, np.uint16)).save(tmp_path / "flat.png")
     assert read_image(tmp_path / "flat.png").tolist() == np.zeros((2, 3, 3)).tolist()
-    Image.fromarray(np.float32([[np.nan, 1.0]])).save(tmp_path / "holes.tif")
-    assert read_image(tmp_path / "holes.tif")[..., 0].tolist() == [[0, 255]]
+    Image.fromarray(np.float32([[np.nan, 1000, 1010], [-np.inf, 1005, np.inf]])).save(tmp_path / "holes.tif")
+    assert read_image(tmp_path / "holes.tif")[..., 0].tolist() == [[0, 0, 255], [0, 128, 255]]
+    Image.fromarray(np.float32([[np.nan, np.inf]])).save(tmp_path / "nothing.tif")
+    assert read_image(tmp_path / "nothing.tif")[..., 0].tolist() == [[0, 0]]
 
 
 def test_what_is_cut_off_is_named(tmp_path):
