@@ -318,7 +318,7 @@ class _Done:
     prompts: Prompts
     mask: Mask
     clicking_s: float
-    brushing_s: float = 0.0
+    brushing_s: float | None = None
 
     @property
     def clicks(self) -> int:
@@ -326,11 +326,11 @@ class _Done:
 
     @property
     def brushed(self) -> bool:
-        return self.brushing_s > 0
+        return self.brushing_s is not None
 
     @property
     def seconds_s(self) -> float:
-        return self.clicking_s + self.brushing_s
+        return self.clicking_s + (self.brushing_s or 0.0)
 
 
 def wrong_boundary(mask: Mask, target: Mask) -> int:

@@ -164,10 +164,17 @@ class Loop:
             )
         if not tallies:
             raise PlatformError("The queue gave no task although images are left. Look at the dataset's page.")
-        if not any(tally.human_masks + tally.proposals_kept for tally in tallies):
+        first = not self.report.batches
+        if first and not any(tally.human_masks for tally in tallies):
+            left = sum(tally.given_up for tally in tallies)
+            why = (
+                f"{left} objects would each have taken more than --give-up-s {self._person.give_up_s:g}. "
+                if left
+                else ""
+            )
             raise PlatformError(
-                f"No object of {len(tallies)} images could be drawn in {self._person.give_up_s:g} s each. "
-                "Give people longer (--give-up-s), or images with smaller objects."
+                f"Nobody drew a mask on the first {len(tallies)} images, so there is nothing to train on. {why}"
+                "Give people longer (--give-up-s, --budget-s), or images with smaller objects."
             )
         return _summary(stage, model_id, tallies, time.monotonic() - started)
 

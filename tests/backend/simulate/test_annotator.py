@@ -13,7 +13,8 @@ from backend.annotation.models import Mask, MaskSource, MaskStatus, Task, TaskSt
 from backend.core.runtime import Runtime
 from backend.registry import service as registry
 from backend.simulate.annotator import Annotator, Person, wrong_boundary
-from backend.simulate.client import Platform
+from backend.simulate.client import Platform, PlatformError
+from backend.simulate.loop import Loop, Plan
 from backend.simulate.truth import Truth
 from engine.masks import rle
 from tests.backend.conftest import Scene, disc
@@ -45,7 +46,7 @@ def embed(runtime: Runtime, scene: Scene, run_jobs: Callable[[], int]) -> None:
 
 def truth_of(folder: Path, scene: Scene) -> Truth:
     """The discs of the scene's images, as a COCO folder."""
-    (folder / "images").mkdir()
+    (folder / "images").mkdir(parents=True)
     numbers = range(len(scene.image_ids))
     for number in numbers:
         (folder / "images" / f"{number}.png").write_bytes(pictures.png(number, SIZE))
@@ -101,6 +102,21 @@ def test_what_takes_too_long_is_left_and_its_clicks_are_spent(
     assert tally.seconds_s == pytest.approx(person.find_s + tally.clicks * person.click_s)
     with runtime.database.transaction() as session:
         assert session.scalars(select(Mask)).all() == []
+
+
+def test_a_loop_in_which_nobody_draws_anything_says_why(
+    runtime: Runtime, make_scene: MakeScene, platform: Platform, run_jobs: Callable[[], int], tmp_path: Path
+) -> None:
+    scene = make_scene(train=2, heldout=0, masks=False)
+    embed(runtime, scene, run_jobs)
+    for person, why in (
+        (Person(max_clicks=2, give_up_s=2.0), r"1 objects would each have taken more than --give-up-s 2\."),
+        (Person(max_clicks=2, image_budget_s=1.0), r"nothing to train on\. Give people longer"),
+    ):
+        loop = Loop(platform, truth_of(tmp_path / why[:1], scene), Plan(), person, lambda _: None)
+        loop._dataset_id = str(scene.dataset_id)
+        with pytest.raises(PlatformError, match=why):
+            loop._annotate(1, 1)
 
 
 def test_practice_draws_as_work_does_and_saves_nothing(
