@@ -1,6 +1,6 @@
 """A snapshot's images with their masks, as training and measuring read them: from pixels, or from embeddings.
 
-Only `tasks.py` imports this, since it meets torch. Nothing is held but what was asked for last.
+Only `tasks.py` imports this, since it meets torch.
 """
 
 import logging

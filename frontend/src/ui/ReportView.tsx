@@ -31,7 +31,7 @@ export function ReportView({ report }: { report: ImportReport }) {
         <Alert
           color="gray"
           icon={<IconCopyOff size={18} />}
-          title={`${plural(report.duplicateFiles.length, "duplicate")} left out`}
+          title={report.duplicates === 1 ? "The duplicate" : "The duplicates"}
         >
           <Lines lines={report.duplicateFiles} />
         </Alert>
