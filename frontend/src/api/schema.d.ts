@@ -282,7 +282,7 @@ export interface paths {
          * Upload images, archives of images, or COCO files
          * @description Files wait in quarantine until the returned job has decoded them; its result says what went in and what did not.
          *
-         *     `result` is `{accepted, duplicates, masks, refused: [{name, reason}]}`.
+         *     `result` is `{accepted, masks, duplicates, duplicate_files: [{name, reason}], refused: [{name, reason}]}`.
          */
         post: operations["datasets_upload_files"];
         delete?: never;
