@@ -155,7 +155,7 @@ def test_a_report_as_simulate_writes_it_can_take_its_place(tmp_path: Path) -> No
         "gate": None,
     }
     batch = Batch(
-        stage=2, model_id="m", images=4, human_masks=8, clicks=16, brushed=1, human_seconds_s=80.0,
+        stage=2, model_id="m", images=4, human_masks=8, given_up=1, clicks=16, brushed=1, human_seconds_s=80.0,
         seconds_per_mask=10.0, clicks_per_mask=2.0, masks_per_image=3.5, mean_iou=0.9, proposals=8, proposals_kept=6,
         wall_s=3.0, round=ended,
     )  # fmt: skip
