@@ -38,7 +38,7 @@ export function RoundsPage() {
     <Page>
       <PageHeader
         title="Rounds and stages"
-        description="A round retrains the model on the masks so far and goes live only if it does not measure worse on images held out."
+        description="A round retrains the model on the masks so far; it goes live only if it measures no worse on held-out images."
         actions={admin && dataset && <StartRound dataset={dataset} running={running} />}
       />
       <Stack gap="lg">
