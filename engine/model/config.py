@@ -98,6 +98,8 @@ class ModelConfig:
         transformer_depth, transformer_heads, transformer_mlp_dim: the two-way decoder.
         num_multimask_outputs: candidates per prompt; one more token answers unambiguous prompts.
         iou_head_depth, iou_head_hidden_dim: the predicted-IoU head.
+        constrained: whether answers are made to agree with their prompts (`engine.model.constraints`); those of the
+            released models are not.
     """
 
     name: str
@@ -112,6 +114,7 @@ class ModelConfig:
     num_multimask_outputs: int = 3
     iou_head_depth: int = 3
     iou_head_hidden_dim: int = 256
+    constrained: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
@@ -146,8 +149,12 @@ class ModelConfig:
         return self.num_multimask_outputs + 1
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values; `from_dict` is its inverse."""
-        return asdict(self)
+        """JSON-ready values; `from_dict` is its inverse.
+
+        `constrained` is left out where it is False: so it was before there was such a thing, and fingerprints stay.
+        """
+        values = asdict(self)
+        return values if self.constrained else {key: value for key, value in values.items() if key != "constrained"}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
@@ -156,7 +163,7 @@ class ModelConfig:
         Raises:
             ValueError: unknown, missing or impossible fields, each named.
         """
-        values = dict(values)
+        values = {"constrained": False, **values}
         encoder = values.pop("encoder", None)
         if not isinstance(encoder, dict) or encoder.get("kind") not in ("vit", "conv"):
             raise ValueError("The model description has no encoder of kind 'vit' or 'conv'.")
@@ -200,6 +207,7 @@ PRESETS: dict[str, ModelConfig] = {
         transformer_heads=4,
         transformer_mlp_dim=512,
         iou_head_hidden_dim=128,
+        constrained=True,
     ),
 }
 """Model descriptions by name: the released sizes, and our own default."""

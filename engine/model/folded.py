@@ -35,6 +35,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from engine.model.constraints import constrained
 from engine.model.mask_decoder import per_cell, rows_of_pixels
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class FoldedDecoder(nn.Module):
         self.heads, self.head_dim = self.final.num_heads, self.final.head_dim
         self.dim: int = model.config.prompt_dim
         self.num_cells: int = model.config.grid**2
+        self.constrained: bool = model.config.constrained
 
     def prepare(self, embedding: Tensor) -> dict[str, Tensor]:
         """All that does not depend on a prompt.
@@ -152,7 +154,10 @@ class FoldedDecoder(nn.Module):
         tokens = decoder.transformer.norm_final_attn(
             tokens + self._look(self.final, tokens + token_pe, cells, features, "final")
         )
-        return self._draw(tokens[0, 1:], cells, features["children"]), decoder.iou_prediction_head(tokens[:, 0])
+        low_res = self._draw(tokens[0, 1:], cells, features["children"])
+        if self.constrained:
+            low_res = constrained(low_res, points, labels)
+        return low_res, decoder.iou_prediction_head(tokens[:, 0])
 
     def _mask_prompt(self, mask: Tensor, has_mask: Tensor) -> tuple[_Cells, Tensor]:
         """The cells before the first layer, and 1 or 0: how much of the mask prompt's offset they take."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from engine.model.config import ModelConfig
 
-__all__ = ["LABELS", "MaskPrompt", "PromptEncoder"]
+__all__ = ["LABELS", "MaskPrompt", "PromptEncoder", "as_points"]
 
 LABELS = {"padding": -1, "background": 0, "foreground": 1, "box_top_left": 2, "box_bottom_right": 3}
 """What a point's label means, in torch and in the exported graphs."""
@@ -98,30 +98,12 @@ class PromptEncoder(nn.Module):
     def sparse_tokens(
         self, points: Tensor | None, labels: Tensor | None, boxes: Tensor | None, *, pad: bool | None = None
     ) -> Tensor | None:
-        """All point and box tokens of N prompts.
+        """All point and box tokens of N prompts, (N, T, C), or None when there is neither a point nor a box.
 
-        Args:
-            points, labels: (N, P, 2) and (N, P), or None.
-            boxes: (N, 4) xyxy, or None.
-            pad: append a padding point after the points; by default exactly when there are points and no box.
-
-        Returns:
-            (N, T, C), or None when there is neither a point nor a box.
+        Arguments are those of `as_points`.
         """
-        coords, kinds = [], []
-        if points is not None and labels is not None:
-            coords.append(points)
-            kinds.append(labels)
-            if pad if pad is not None else boxes is None:
-                coords.append(points.new_zeros(points.shape[0], 1, 2))
-                kinds.append(labels.new_full((labels.shape[0], 1), LABELS["padding"]))
-        if boxes is not None:
-            coords.append(boxes.reshape(-1, 2, 2))
-            corners = torch.tensor([LABELS["box_top_left"], LABELS["box_bottom_right"]], device=boxes.device)
-            kinds.append(corners.to(kinds[0].dtype if kinds else corners.dtype).expand(boxes.shape[0], 2))
-        if not coords:
-            return None
-        return self.point_tokens(torch.cat(coords, dim=1), torch.cat(kinds, dim=1))
+        prompt = as_points(points, labels, boxes, pad=pad)
+        return None if prompt is None else self.point_tokens(*prompt)
 
     def mask_prompt(self, masks: Tensor, has_mask: Tensor | None = None) -> MaskPrompt:
         """(N, 1, 4G, 4G) low_res logits -> what they add to the embedding.
@@ -138,3 +120,32 @@ class PromptEncoder(nn.Module):
             offset=cast("Tensor", projection.bias) - self.no_mask_embed.weight[0],
             gate=gate,
         )
+
+
+def as_points(
+    points: Tensor | None, labels: Tensor | None, boxes: Tensor | None, *, pad: bool | None = None
+) -> tuple[Tensor, Tensor] | None:
+    """N prompts as points alone: a box is two of them, and padding is one.
+
+    Args:
+        points, labels: (N, P, 2) model-frame (x, y) in pixels and (N, P) of `LABELS`, or None.
+        boxes: (N, 4) xyxy, or None.
+        pad: append a padding point after the points; by default exactly when there are points and no box.
+
+    Returns:
+        (N, T, 2) and (N, T), or None when there is neither a point nor a box.
+    """
+    coords, kinds = [], []
+    if points is not None and labels is not None:
+        coords.append(points)
+        kinds.append(labels)
+        if pad if pad is not None else boxes is None:
+            coords.append(points.new_zeros(points.shape[0], 1, 2))
+            kinds.append(labels.new_full((labels.shape[0], 1), LABELS["padding"]))
+    if boxes is not None:
+        coords.append(boxes.reshape(-1, 2, 2))
+        corners = torch.tensor([LABELS["box_top_left"], LABELS["box_bottom_right"]], device=boxes.device)
+        kinds.append(corners.to(kinds[0].dtype if kinds else corners.dtype).expand(boxes.shape[0], 2))
+    if not coords:
+        return None
+    return torch.cat(coords, dim=1), torch.cat(kinds, dim=1)

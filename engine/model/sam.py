@@ -16,10 +16,11 @@ from torch.nn import functional
 from engine.errors import ImageError
 from engine.geometry import Frame
 from engine.model.config import ConvConfig, ModelConfig
+from engine.model.constraints import constrained
 from engine.model.conv_encoder import ConvEncoder
 from engine.model.mask_decoder import ImageFeatures, MaskDecoder
 from engine.model.preprocess import PIXEL_MEAN, PIXEL_STD, check_rgb, resize_rgb
-from engine.model.prompt_encoder import PromptEncoder
+from engine.model.prompt_encoder import PromptEncoder, as_points
 from engine.model.vit_encoder import ViTEncoder
 
 if TYPE_CHECKING:
@@ -177,14 +178,18 @@ class Sam(nn.Module):
         """
         features = self.prepare(embedding) if isinstance(embedding, Tensor) else embedding
         cells = features.cells
-        sparse = self.prompt_encoder.sparse_tokens(points, labels, boxes, pad=pad)
-        if sparse is None:
+        prompt = as_points(points, labels, boxes, pad=pad)
+        if prompt is None:
             count = cells.shape[0] if masks is None else masks.shape[0]
             sparse = torch.zeros(count, 0, self.config.prompt_dim, device=cells.device)
+        else:
+            sparse = self.prompt_encoder.point_tokens(*prompt)
         if image_index is None and cells.shape[0] > 1:
             image_index = torch.zeros(sparse.shape[0], dtype=torch.int64, device=cells.device)
         mask = None if masks is None else self.prompt_encoder.mask_prompt(masks, has_mask)
         low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
+        if self.config.constrained and prompt is not None:
+            low_res = constrained(low_res, *prompt)
         return low_res, iou
 
     def freeze_batchnorm(self, frozen: bool = True, layers: int | None = None) -> None:

@@ -1,0 +1,99 @@
+"""Answers that keep to their prompts: what a click or a box says of pixels by itself, whatever the network makes of it.
+
+A small network overhears prompts. Of five clicks of the packaged model's annotators every second one lay, after it was
+answered, still on the wrong side of the mask; and a filled box had a better IoU with small objects than the answer to
+that box (docs/log.md, 2026-11-27). So logits are moved where they contradict:
+
+- A click's own pixel has at least the logit `MARGIN`, of its sign. What it lacks is added as a Gaussian whose deviation
+  is the distance from the click to the nearest pixel on the other side of the mask: people click in the middle of what
+  is wrong, and what is wrong ends where the mask does. Of several clicks of a kind the strongest counts at each pixel.
+- Inside of a box the logits grow with the depth below its nearest edge, outside they fall with the distance, both in
+  parts of the box's side along that axis. The box is widened to hold all foreground clicks.
+
+Everything is continuous in the logits, traceable, and done in the logits' own frame: N prompts, M masks each, P points.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.geometry import LOW_RES_STRIDE
+from engine.model.prompt_encoder import LABELS
+
+__all__ = ["constrained"]
+
+MARGIN = 5.0  # logits; 2 brings two thirds of what it does, 10 and more let masks flicker from click to click
+LEAST_DEVIATION = 3.0  # model pixels
+MOST_DEVIATION = 0.25  # of the frame's side: where a mask is everywhere or nowhere, a click says nothing of its far end
+BOX_SLOPE = 40.0  # logits per side of the box; what loosely drawn boxes lose grows with it
+BOX_DEPTH = 0.1  # of the side: deeper inside, pixels are all alike
+FAR = 1e6  # model pixels, beyond every coordinate
+
+
+def constrained(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
+    """Move logits to where they agree with their prompts.
+
+    Args:
+        logits: (N, M, h, w) low_res, of the whole model frame or of a crop that begins at the points' origin.
+        points: (N, P, 2) model-frame (x, y) in pixels.
+        labels: (N, P), see `engine.model.prompt_encoder.LABELS`.
+
+    Returns:
+        (N, M, h, w) float32.
+    """
+    logits, points = logits.float(), points.float()
+    answers = []
+    # One prompt at a time: each has as many Gaussians as points, and many prompts' would fill the memory.
+    for index in range(len(logits)):
+        one = slice(index, index + 1)
+        boxed = logits[one] + _box_prior(logits[one], points[one], labels[one])
+        answers.append(_kept_to_clicks(boxed, points[one], labels[one]))
+    return torch.cat(answers)
+
+
+def _centres(count: int, like: Tensor) -> Tensor:
+    """(count,) where the centres of low_res pixels lie in the model frame."""
+    steps = torch.arange(count, device=like.device, dtype=like.dtype)
+    return (steps + 0.5) * LOW_RES_STRIDE - 0.5
+
+
+def _box_prior(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
+    """(1, 1, h, w): what the box adds, 0 where there is none."""
+    first, last = labels == LABELS["box_top_left"], labels == LABELS["box_bottom_right"]
+    inside = labels == LABELS["foreground"]
+    low = torch.where((first | inside)[..., None], points, FAR).amin(dim=1)
+    high = torch.where((last | inside)[..., None], points, -FAR).amax(dim=1)
+    side = (high - low).clamp(min=1)
+    depths = []
+    for axis, count in enumerate((logits.shape[-1], logits.shape[-2])):
+        at = _centres(count, points)
+        edges = low[:, axis, None], high[:, axis, None]
+        depths.append(torch.minimum(at - edges[0], edges[1] - at) / side[:, axis, None])
+    depth = torch.minimum(depths[0][:, None, :], depths[1][:, :, None]).clamp(max=BOX_DEPTH)
+    has_box = first.any(dim=1) & last.any(dim=1)
+    return torch.where(has_box[:, None, None], BOX_SLOPE * depth, 0.0)[:, None]
+
+
+def _kept_to_clicks(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
+    """(1, M, h, w) logits whose sign at each click is the click's."""
+    height, width = logits.shape[-2:]
+    foreground = labels == LABELS["foreground"]
+    clicked = foreground | (labels == LABELS["background"])
+    sign = torch.where(foreground, 1.0, -1.0)
+    # (1, P, w) and (1, P, h): squared distances along the axes.
+    across = (_centres(width, points) - points[..., 0, None]).square()
+    down = (_centres(height, points) - points[..., 1, None]).square()
+    at = down.argmin(dim=-1) * width + across.argmin(dim=-1)
+    value = logits.flatten(2).gather(2, at[:, None].expand(-1, logits.shape[1], -1))  # (1, M, P)
+    lacking = torch.where(clicked[:, None], (MARGIN - sign[:, None] * value).clamp(min=0), 0.0)
+    # How far the click's side of the mask reaches.
+    others = (logits > 0)[:, :, None] != (value > 0)[..., None, None]
+    distance = (across[:, :, None, :] + down[:, :, :, None])[:, None]
+    most = MOST_DEVIATION * LOW_RES_STRIDE * max(height, width)
+    variance = torch.where(others, distance, most**2).flatten(3).amin(dim=3).clamp(min=LEAST_DEVIATION**2)  # (1, M, P)
+    sharpness = 0.5 / variance[..., None]
+    bumps = [torch.exp(-axis[:, None] * sharpness) for axis in (across, down)]
+    push = bumps[0][..., None, :] * (bumps[1] * lacking[..., None])[..., None]  # (1, M, P, h, w)
+    up = (push * foreground[:, None, :, None, None]).amax(dim=2)
+    return logits + up - (push * ~foreground[:, None, :, None, None]).amax(dim=2)
