@@ -156,7 +156,7 @@ class FoldedDecoder(nn.Module):
         )
         low_res = self._draw(tokens[0, 1:], cells, features["children"])
         if self.constrained:
-            low_res = constrained(low_res, points, labels)
+            low_res = constrained(low_res, points, labels, mask, has_mask)
         return low_res, decoder.iou_prediction_head(tokens[:, 0])
 
     def _mask_prompt(self, mask: Tensor, has_mask: Tensor) -> tuple[_Cells, Tensor]:

@@ -189,7 +189,7 @@ class Sam(nn.Module):
         mask = None if masks is None else self.prompt_encoder.mask_prompt(masks, has_mask)
         low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
         if self.config.constrained and prompt is not None:
-            low_res = constrained(low_res, *prompt)
+            low_res = constrained(low_res, *prompt, masks, has_mask)
         return low_res, iou
 
     def freeze_batchnorm(self, frozen: bool = True, layers: int | None = None) -> None:

@@ -11,7 +11,17 @@ import torch
 
 from engine.export import onnx as onnx_export
 from engine.model.config import ModelConfig
-from engine.model.constraints import BOX_DEPTH, BOX_SLOPE, LEAST_DEVIATION, MARGIN, MOST_DEVIATION, constrained
+from engine.model.constraints import (
+    BOX_DEPTH,
+    BOX_SLOPE,
+    LEAST_DEVIATION,
+    LEAST_REACH,
+    LOCAL_REACH,
+    MARGIN,
+    MOST_DEVIATION,
+    NEW_EVERYWHERE,
+    constrained,
+)
 from engine.model.fingerprint import decoder_sha256
 from engine.model.sam import build_model
 
@@ -98,13 +108,45 @@ def test_a_box_holds_the_mask():
     assert wider[8, 12] > 0 > answer[8, 12], "a foreground click outside of the box makes it larger"
 
 
+def local_by_hand(logits, before, x, y):
+    """What is left of an answer (h, w) after the one before, whose last click is at (x, y)."""
+    column, row = round((x - 1.5) / 4), round((y - 1.5) / 4)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    distance = np.hypot(centre(columns) - x, centre(rows) - y)
+    others = distance[(before > 0) != (before[row, column] > 0)]
+    deviation = max(LEAST_REACH, LOCAL_REACH * min([*others, MOST_DEVIATION * 4 * SIDE]))
+    new = NEW_EVERYWHERE + (1 - NEW_EVERYWHERE) * np.exp(-(distance**2) / (2 * deviation**2))
+    return before + new * (logits - before)
+
+
+def test_from_the_third_click_on_a_correction_is_local():
+    rng = np.random.default_rng(6)
+    before, answer = rng.normal(0, 30, (2, SIDE, SIDE)).astype(np.float32)
+    clicks = [(13.2, 40.9, 1), (30.0, 22.5, 0), (51.7, 7.3, 1)]
+    box = [(5.0, 4.0, TOP_LEFT), (58.0, 52.0, BOTTOM_RIGHT)]
+    logits, mask = (torch.from_numpy(values)[None, None] for values in (answer, before))
+    points, labels = prompt(*clicks, (0.0, 0.0, PADDING))
+    expected = pushed_by_hand(local_by_hand(answer, before, *clicks[-1][:2]).astype(np.float64), clicks)
+    np.testing.assert_allclose(constrained(logits, points, labels, mask)[0, 0].numpy(), expected, atol=1e-3)
+    # Not where nothing was answered before, nor at the second click.
+    plain = constrained(logits, points, labels)
+    assert torch.equal(constrained(logits, points, labels, mask, torch.zeros(1)), plain)
+    early = prompt(*clicks[:2], (0.0, 0.0, PADDING))
+    assert torch.equal(constrained(logits, *early, mask), constrained(logits, *early))
+    # A box's corners come after the clicks and are none.
+    boxed = constrained(logits, *prompt(*clicks, *box), mask)
+    assert (boxed - mask).abs().mean() < (constrained(logits, *prompt(*clicks, *box)) - mask).abs().mean()
+
+
 def test_each_prompt_is_for_itself():
     generator = torch.Generator().manual_seed(2)
     logits = torch.randn(3, 4, SIDE, SIDE, generator=generator) * 5
     points = torch.rand(3, 4, 2, generator=generator) * 63
     labels = torch.tensor([[1, 0, 1, -1], [2, 3, 1, 0], [0, 0, 1, 1]])
-    together = constrained(logits, points, labels)
-    alone = torch.cat([constrained(logits[i : i + 1], points[i : i + 1], labels[i : i + 1]) for i in range(3)])
+    masks, has_mask = torch.randn(3, 1, SIDE, SIDE, generator=generator) * 5, torch.tensor([True, True, False])
+    together = constrained(logits, points, labels, masks, has_mask)
+    one = [slice(i, i + 1) for i in range(3)]
+    alone = torch.cat([constrained(logits[i], points[i], labels[i], masks[i], has_mask[i]) for i in one])
     assert together.shape == logits.shape
     torch.testing.assert_close(together, alone)
     moved = (together != logits).flatten(1).any(dim=1)
@@ -141,7 +183,8 @@ def test_descriptions_and_fingerprints_of_before_stay_valid(tiny_conv_model, kee
 
 @pytest.mark.parametrize("num_points", [0, 1, 7])
 @pytest.mark.parametrize("has_box", [False, True])
-def test_the_graph_keeps_to_prompts_as_torch_does(keeping, tmp_path, num_points, has_box):
+@pytest.mark.parametrize("has_mask", [False, True])
+def test_the_graph_keeps_to_prompts_as_torch_does(keeping, tmp_path, num_points, has_box, has_mask):
     files = onnx_export.export(keeping, tmp_path)
     generator = torch.Generator().manual_seed(num_points)
     embedding = torch.randn(1, 32, 4, 4, generator=generator)
@@ -154,9 +197,10 @@ def test_the_graph_keeps_to_prompts_as_torch_does(keeping, tmp_path, num_points,
     names = [value.name for value in prepare.get_outputs()]
     feed = dict(zip(names, prepare.run(None, {"embedding": embedding.numpy()}), strict=True))
     feed |= {"point_coords": points.numpy(), "point_labels": labels.numpy()}
-    feed |= {"mask_input": np.zeros((1, 1, 16, 16), np.float32), "has_mask_input": np.zeros(1, np.float32)}
+    mask = torch.randn(1, 1, 16, 16, generator=generator) * 8
+    feed |= {"mask_input": mask.numpy(), "has_mask_input": np.float32([has_mask])}
     with torch.inference_mode():
-        expected, _ = keeping.decode(embedding, points, labels, pad=False)
+        expected, _ = keeping.decode(embedding, points, labels, masks=mask if has_mask else None, pad=False)
     np.testing.assert_allclose(decode.run(["low_res_logits"], feed)[0], expected.numpy(), atol=1e-3)
     graph = onnx.load(files.decode)
     assert [(entry.domain, entry.version) for entry in graph.opset_import] == [("", 17)], "ONNX's own operators only"
