@@ -1,7 +1,7 @@
 """Answers that keep to their prompts: what a click or a box says of pixels by itself, whatever the network makes of it.
 
-A small network overhears prompts. Of five clicks of the packaged model's annotators every second one lay, after it was
-answered, still on the wrong side of the mask; and a filled box had a better IoU with small objects than the answer to
+A small network overhears prompts. After five clicks of a simulated annotator every second mask of the packaged model
+still had the last of them on its wrong side, and a filled box had a better IoU with small objects than the answer to
 that box (docs/log.md, 2026-11-27). So logits are moved where they contradict:
 
 - A click's own pixel has at least the logit `MARGIN`, of its sign. What it lacks is added as a Gaussian whose deviation
