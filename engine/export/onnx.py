@@ -13,9 +13,10 @@ decode.onnx, once per prompt: the outputs above, and
     out  low_res_logits   float32 [1, 4, 4G, 4G]   single mask, then candidates 1..3
          iou_predictions  float32 [1, 4]
 
-The caller appends one padding point (0, 0, -1) where there is no box; a box is two points labelled 2 and 3 after the
-clicks. Upsampling to the image happens outside (`engine.geometry`). Both files carry `encoder_sha256`,
-`decoder_sha256`, `image_size`, `embed_dim` and `grid` as metadata, so that a decoder is never fed a foreign embedding.
+Points come in the order they were made; a box is two of them, labelled 2 and 3. Where there is none the caller appends
+one padding point (0, 0, -1). Upsampling to the image happens outside (`engine.geometry`). Both files carry
+`encoder_sha256`, `decoder_sha256`, `image_size`, `embed_dim` and `grid` as metadata, so that a decoder is never fed a
+foreign embedding.
 
 The graphs are traced from `FoldedDecoder`, which needs a third of the multiplications that `Sam.decode` does for one
 prompt, simplified (`engine.export.simplify`), then compared with `Sam.decode` in onnxruntime.
@@ -242,9 +243,11 @@ def _check_prompts(config: ModelConfig, generator: torch.Generator) -> dict[str,
         "two clicks": prompt([1, 0, -1]),
         "nine clicks": prompt([1, 0, 1, 1, 0, 0, 1, 0, 1, -1]),
         "box": prompt([2, 3]),
-        "box and clicks": prompt([0, 1, 2, 3]),
+        "clicks, then box": prompt([0, 1, 2, 3]),
         "click and mask": prompt([1, -1], mask=True),
         "mask alone": prompt([-1], mask=True),
+        "four clicks and mask": prompt([1, 0, 1, 0, -1], mask=True),
+        "box, then clicks, and mask": prompt([2, 3, 1, 0, 1], mask=True),
     }
 
 

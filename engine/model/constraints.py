@@ -4,13 +4,14 @@ A small network overhears prompts. After five clicks of a simulated annotator ev
 still had the last of them on its wrong side, and a filled box had a better IoU with small objects than the answer to
 that box (docs/log.md, 2026-11-27). So logits are moved where they contradict:
 
-- A click's own pixel has at least the logit `MARGIN`, of its sign. What it lacks is added as a Gaussian whose deviation
-  is the distance from the click to the nearest pixel on the other side of the mask: people click in the middle of what
-  is wrong, and what is wrong ends where the mask does. Of several clicks of a kind the strongest counts at each pixel.
+- A click's own pixel gets the logit `MARGIN`, of its sign, where it has less. What it lacks is added as a Gaussian
+  whose deviation is the distance from the click to the nearest pixel on the other side of the mask, at most half the
+  way to a click of the other kind: people click in the middle of what is wrong, and what is wrong ends where the mask
+  does. Of several clicks of a kind the strongest counts at each pixel.
 - Inside of a box the logits grow with the depth below its nearest edge, outside they fall with the distance, both in
-  parts of the box's side along that axis. The box is widened to hold all foreground clicks.
-- From the third click on a correction is local: the further from the last click, the more the mask prompt, which is the
-  answer before, stays.
+  parts of the box's side along that axis. The box is widened to hold all foreground clicks, and a cell or so.
+- From the third click on a correction is local: the further from a click that was the latest prompt, the more the mask
+  prompt, which is the answer before, stays.
 
 Everything is traceable, and done in the logits' own frame: N prompts, M masks each, P points.
 """
@@ -31,7 +32,8 @@ MARGIN = 8.0  # logits; 2 brings two thirds of what it does, with 20 masks flick
 LEAST_DEVIATION = 3.0  # model pixels
 MOST_DEVIATION = 0.25  # of the frame's side: where a mask is everywhere or nowhere, a click says nothing of its far end
 BOX_SLOPE = 40.0  # logits per side of the box; what loosely drawn boxes lose grows with it
-BOX_DEPTH = 0.1  # of the side: deeper inside, pixels are all alike
+BOX_DEPTH, BOX_DISTANCE = 0.1, 1.0  # of the side: deeper inside, and further outside, pixels are all alike
+LEAST_BOX = 1.5 * LOW_RES_STRIDE  # model pixels: within a smaller one there may be no pixel at all
 LOCAL_FROM = 3  # clicks
 LOCAL_REACH = 3.0  # times the click's distance to the other side of the mask before: the deviation of what is new
 LEAST_REACH = 12.0  # model pixels
@@ -46,7 +48,7 @@ def constrained(
 
     Args:
         logits: (N, M, h, w) low_res, of the whole model frame or of a crop that begins at the points' origin.
-        points: (N, P, 2) model-frame (x, y) in pixels, clicks in the order they were made.
+        points: (N, P, 2) model-frame (x, y) in pixels, P > 0, in the order they were made, padding last.
         labels: (N, P), see `engine.model.prompt_encoder.LABELS`.
         masks: (N, 1, h, w) logits of the answers before, if they were prompts as well.
         has_mask: (N,) 1 or 0 (or bool): which prompts have a mask, all by default.
@@ -81,13 +83,14 @@ def _box_prior(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
     inside = labels == LABELS["foreground"]
     low = torch.where((first | inside)[..., None], points, FAR).amin(dim=1)
     high = torch.where((last | inside)[..., None], points, -FAR).amax(dim=1)
-    side = (high - low).clamp(min=1)
+    slack = (LEAST_BOX - (high - low)).clamp(min=0) / 2
+    low, high = low - slack, high + slack
     depths = []
     for axis, count in enumerate((logits.shape[-1], logits.shape[-2])):
         at = _centres(count, points)
         edges = low[:, axis, None], high[:, axis, None]
-        depths.append(torch.minimum(at - edges[0], edges[1] - at) / side[:, axis, None])
-    depth = torch.minimum(depths[0][:, None, :], depths[1][:, :, None]).clamp(max=BOX_DEPTH)
+        depths.append(torch.minimum(at - edges[0], edges[1] - at) / (edges[1] - edges[0]))
+    depth = torch.minimum(depths[0][:, None, :], depths[1][:, :, None]).clamp(-BOX_DISTANCE, BOX_DEPTH)
     has_box = first.any(dim=1) & last.any(dim=1)
     return torch.where(has_box[:, None, None], BOX_SLOPE * depth, 0.0)[:, None]
 
@@ -127,15 +130,15 @@ def _gaussians(clicks: _Clicks, variance: Tensor, height: Tensor) -> Tensor:
 
 
 def _local(logits: Tensor, before: Tensor, has_mask: Tensor, points: Tensor, labels: Tensor) -> Tensor:
-    """(1, M, h, w) logits near the last click, mostly those of `before` (1, 1, h, w) far from it."""
+    """(1, M, h, w) logits near the last prompt if it is a click, mostly those of `before` (1, 1, h, w) far from it."""
     clicked = (labels == LABELS["foreground"]) | (labels == LABELS["background"])
-    order = torch.where(clicked, torch.arange(1, labels.shape[1] + 1, device=labels.device), 0)
+    order = torch.where(labels != LABELS["padding"], torch.arange(1, labels.shape[1] + 1, device=labels.device), 0)
     is_last = order == order.amax(dim=1, keepdim=True)
     last = torch.where(is_last[..., None], points, 0.0).sum(dim=1, keepdim=True)
     seen = _seen(before, last)
     variance = (LOCAL_REACH**2 * seen.variance).clamp(min=LEAST_REACH**2)
     new = NEW_EVERYWHERE + (1 - NEW_EVERYWHERE) * _gaussians(seen, variance, torch.ones_like(variance))[:, :, 0]
-    corrects = (clicked.sum(dim=1) >= LOCAL_FROM) & (has_mask > 0)
+    corrects = (clicked.sum(dim=1) >= LOCAL_FROM) & (clicked & is_last).any(dim=1) & (has_mask > 0)
     return torch.where(corrects[:, None, None, None], before + new * (logits - before), logits)
 
 
@@ -146,5 +149,10 @@ def _kept_to_clicks(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
     seen = _seen(logits, points)
     sign = torch.where(foreground, 1.0, -1.0)[:, None]
     lacking = torch.where(clicked[:, None], (MARGIN - sign * seen.value).clamp(min=0), 0.0)
-    push = _gaussians(seen, seen.variance.clamp(min=LEAST_DEVIATION**2), sign * lacking)
+    # No further than halfway to a click of the other kind: it must stay on its side.
+    between = (points[:, :, None] - points[:, None]).square().sum(dim=-1)
+    opposed = clicked[:, None] & clicked[:, :, None] & (foreground[:, None] != foreground[:, :, None])
+    room = torch.where(opposed, between / 4, FAR).amin(dim=2)[:, None]
+    variance = torch.minimum(seen.variance, room).clamp(min=LEAST_DEVIATION**2)
+    push = _gaussians(seen, variance, sign * lacking)
     return logits + push.amax(dim=2).clamp(min=0) + push.amin(dim=2).clamp(max=0)

@@ -125,7 +125,7 @@ class PromptEncoder(nn.Module):
 def as_points(
     points: Tensor | None, labels: Tensor | None, boxes: Tensor | None, *, pad: bool | None = None
 ) -> tuple[Tensor, Tensor] | None:
-    """N prompts as points alone: a box is two of them, and padding is one.
+    """N prompts as points alone: a box is two of them, the first, and padding is one, the last.
 
     Args:
         points, labels: (N, P, 2) model-frame (x, y) in pixels and (N, P) of `LABELS`, or None.
@@ -136,16 +136,16 @@ def as_points(
         (N, T, 2) and (N, T), or None when there is neither a point nor a box.
     """
     coords, kinds = [], []
+    if boxes is not None:
+        coords.append(boxes.reshape(-1, 2, 2))
+        corners = torch.tensor([LABELS["box_top_left"], LABELS["box_bottom_right"]], device=boxes.device)
+        kinds.append(corners.to(corners.dtype if labels is None else labels.dtype).expand(boxes.shape[0], 2))
     if points is not None and labels is not None:
         coords.append(points)
         kinds.append(labels)
         if pad if pad is not None else boxes is None:
             coords.append(points.new_zeros(points.shape[0], 1, 2))
             kinds.append(labels.new_full((labels.shape[0], 1), LABELS["padding"]))
-    if boxes is not None:
-        coords.append(boxes.reshape(-1, 2, 2))
-        corners = torch.tensor([LABELS["box_top_left"], LABELS["box_bottom_right"]], device=boxes.device)
-        kinds.append(corners.to(kinds[0].dtype if kinds else corners.dtype).expand(boxes.shape[0], 2))
     if not coords:
         return None
     return torch.cat(coords, dim=1), torch.cat(kinds, dim=1)

@@ -188,7 +188,7 @@ class Sam(nn.Module):
             image_index = torch.zeros(sparse.shape[0], dtype=torch.int64, device=cells.device)
         mask = None if masks is None else self.prompt_encoder.mask_prompt(masks, has_mask)
         low_res, iou = self.mask_decoder(features, sparse, image_index, mask)
-        if self.config.constrained and prompt is not None:
+        if self.config.constrained and prompt is not None and prompt[0].shape[1]:
             low_res = constrained(low_res, *prompt, masks, has_mask)
         return low_res, iou
 

@@ -10,7 +10,7 @@ line, so that their order stays.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -68,7 +68,10 @@ def calibrate(
     Raises:
         TrainingError: there are too few masks, or predicted and true IoU have little to do with each other.
     """
-    report = evaluate(model, samples, clicks=(1, *LATER), box=False, noc=(), progress=progress)
+    # Filters read it of masks that are not held to their prompts (`engine.generate`), so it is fitted to such masks.
+    network = copy.copy(model)
+    network.config = replace(model.config, constrained=False)
+    report = evaluate(network, samples, clicks=(1, *LATER), box=False, noc=(), progress=progress)
     halves = [report.images[0::2], report.images[1::2]]
     counts = [sum(len(image.iou_after[1]) for image in half) for half in halves]
     if min(counts) < MIN_MASKS:

@@ -84,6 +84,7 @@ def test_the_loop_turns_once(platform: Running, http: httpx.Client, dataset: Jso
         name, mask = annotate_one(page, platform, dataset, http)
         masks[name] = mask
         go_on(page)
+    look_back(page)
     start_round(page, platform, dataset, http)
     for stage in (2, 3):
         switch_stage(page, platform, dataset, stage)
@@ -145,6 +146,16 @@ def go_on(page: Page) -> None:
     done = state(page)["image"]
     page.get_by_test_id("next-image").click()
     until(lambda: state(page), lambda s: s.get("phase") == "working" and s.get("image") != done, 60)
+
+
+def look_back(page: Page) -> None:
+    """The image before is a key away, with its mask; the one at hand comes again afterwards."""
+    at_hand = state(page)["image"]
+    page.keyboard.press("a")
+    until(lambda: state(page), lambda s: s.get("phase") == "working" and s.get("image") != at_hand, 60)
+    expect(page.get_by_test_id("mask-count")).to_have_attribute("data-count", "1")
+    go_on(page)
+    assert state(page)["image"] == at_hand
 
 
 def click_until_it_fits(page: Page, truth: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -12,10 +12,20 @@ test("clicks are followed by one padding point", () => {
   expect([...labels]).toEqual([1, 0, -1]);
 });
 
-test("a box is two corners after the clicks, and the latest box counts", () => {
-  const { coords, labels } = pointInputs([{ type: "box", box: [0, 0, 1, 1] }, box, click, { type: "mask" }], frames);
-  expect([...labels]).toEqual([1, 2, 3]);
-  expect([...coords.slice(2)]).toEqual([10, 20, 110, 220].map((n) => Math.fround(n * 1.28)));
+test("a box is two corners where it was drawn, and the latest box counts", () => {
+  const old = { type: "box", box: [0, 0, 1, 1] } as const;
+  const corners = [10, 20, 110, 220].map((n) => Math.fround(n * 1.28));
+  const boxLast = pointInputs([old, click, box], frames);
+  expect([...boxLast.labels]).toEqual([1, 2, 3]);
+  expect([...boxLast.coords.slice(2)]).toEqual(corners);
+  const clickLast = pointInputs([old, box, click], frames);
+  expect([...clickLast.labels]).toEqual([2, 3, 1]);
+  expect([...clickLast.coords.slice(0, 4)]).toEqual(corners);
+});
+
+test("what was prompted before a mask was shown is left to that mask", () => {
+  const { labels } = pointInputs([box, click, { type: "mask" }, { ...click, label: 0 }], frames);
+  expect([...labels]).toEqual([0, -1]);
 });
 
 test("only a lone click has three answers, best first", () => {

@@ -9,7 +9,10 @@ const LABEL_BOX = [2, 3] as const;
 /** N points in the model frame, x and y interleaved, and their N labels. */
 export type PointInputs = { readonly coords: Float32Array; readonly labels: Float32Array };
 
-/** Clicks in order, then the box's two corners, or one padding point where there is no box. */
+/**
+ * Clicks and the box's two corners in the order they were made, then one padding point where there is no box. Prompts from before a
+ * painted or stored mask was shown to the decoder are in that mask, as far as it has kept them.
+ */
 export function pointInputs(prompts: readonly Prompt[], frames: Frames): PointInputs {
   const coords: number[] = [];
   const labels: number[] = [];
@@ -18,13 +21,17 @@ export function pointInputs(prompts: readonly Prompt[], frames: Frames): PointIn
     coords.push(x, y);
     labels.push(label);
   };
-  for (const prompt of prompts) if (isPoint(prompt)) add(imagePoint(prompt.x, prompt.y), prompt.label);
+  const current = prompts.slice(1 + prompts.findLastIndex((prompt) => prompt.type === "mask"));
   // The decoder takes one box; the latest drawn is the one meant.
-  const box = prompts.findLast(isBox)?.box;
-  if (box) {
-    add(imagePoint(box[0], box[1]), LABEL_BOX[0]);
-    add(imagePoint(box[2], box[3]), LABEL_BOX[1]);
-  } else {
+  const last = current.findLast(isBox);
+  for (const prompt of current) {
+    if (isPoint(prompt)) add(imagePoint(prompt.x, prompt.y), prompt.label);
+    if (prompt !== last) continue;
+    const [x0, y0, x1, y1] = last.box;
+    add(imagePoint(x0, y0), LABEL_BOX[0]);
+    add(imagePoint(x1, y1), LABEL_BOX[1]);
+  }
+  if (!last) {
     coords.push(0, 0);
     labels.push(LABEL_PADDING);
   }

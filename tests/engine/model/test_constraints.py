@@ -13,6 +13,7 @@ from engine.export import onnx as onnx_export
 from engine.model.config import ModelConfig
 from engine.model.constraints import (
     BOX_DEPTH,
+    BOX_DISTANCE,
     BOX_SLOPE,
     LEAST_DEVIATION,
     LEAST_REACH,
@@ -56,7 +57,8 @@ def pushed_by_hand(logits, clicks):
         pixels = [(r, c) for r in range(SIDE) for c in range(SIDE)]
         distance = {(r, c): math.hypot(centre(c) - x, centre(r) - y) for r, c in pixels}
         others = [distance[p] for p in pixels if (logits[p] > 0) != (value > 0)]
-        deviation = max(LEAST_DEVIATION, min([*others, MOST_DEVIATION * 4 * SIDE]))
+        halfway = [math.hypot(x - a, y - b) / 2 for a, b, other in clicks if other != label]
+        deviation = max(LEAST_DEVIATION, min([*others, *halfway, MOST_DEVIATION * 4 * SIDE]))
         for p in pixels:
             bump = max(0, MARGIN - sign * value) * math.exp(-(distance[p] ** 2) / (2 * deviation**2))
             side = up if label else down
@@ -133,9 +135,28 @@ def test_from_the_third_click_on_a_correction_is_local():
     assert torch.equal(constrained(logits, points, labels, mask, torch.zeros(1)), plain)
     early = prompt(*clicks[:2], (0.0, 0.0, PADDING))
     assert torch.equal(constrained(logits, *early, mask), constrained(logits, *early))
-    # A box's corners come after the clicks and are none.
-    boxed = constrained(logits, *prompt(*clicks, *box), mask)
-    assert (boxed - mask).abs().mean() < (constrained(logits, *prompt(*clicks, *box)) - mask).abs().mean()
+    # A box that was drawn first changes nothing of that, one that is the news does: it says what the mask is.
+    assert torch.equal(constrained(logits, *prompt(*clicks, *box), mask), constrained(logits, *prompt(*clicks, *box)))
+    boxed = constrained(logits, *prompt(*box, *clicks), mask)
+    assert (boxed - mask).abs().mean() < (constrained(logits, *prompt(*box, *clicks)) - mask).abs().mean()
+
+
+def test_clicks_of_two_kinds_leave_each_other_in_place():
+    """A click deep inside a large mask does not take the object away from the click beside it."""
+    logits = torch.full((1, 1, SIDE, SIDE), -10.0)
+    logits[..., 1:15, 1:15] = 10.0
+    answer = constrained(logits, *prompt((centre(4), centre(7), FOREGROUND), (centre(8), centre(7), BACKGROUND)))[0, 0]
+    assert answer[7, 4] > 0 > answer[7, 8]
+
+
+@pytest.mark.parametrize("side", [0.5, 2.0, 5.0])
+def test_a_box_smaller_than_a_pixel_of_the_mask_still_holds_one(side):
+    """Its place among the pixels decides nothing."""
+    for start in (20.0, 21.0, 22.5):
+        corners = ((start, 30.0, TOP_LEFT), (start + side, 30.0 + side, BOTTOM_RIGHT))
+        answer = constrained(torch.full((1, 1, SIDE, SIDE), 3.0), *prompt(*corners))
+        assert 1 <= int((answer > 0).sum()) <= 16
+        assert answer.min() >= 3 - BOX_SLOPE * BOX_DISTANCE, "nothing that spoils the next prompt"
 
 
 def test_each_prompt_is_for_itself():

@@ -78,6 +78,7 @@ export const COMMANDS = {
     run: ({ editor }) => editor.setRadius(Math.max(editor.radius * 1.25, editor.radius + 0.5)),
   },
   next: { group: "Image", label: "Done, next image", keys: ["D", "ArrowRight"], run: (s) => void s.finish(false) },
+  previous: { group: "Image", label: "Back to the image before", keys: ["A", "ArrowLeft"], run: (s) => void s.back() },
   skip: { group: "Image", label: "Skip this image", keys: ["S"], run: (s) => void s.finish(true) },
   fit: { group: "View", label: "Fit the image", keys: ["F"], run: ({ editor }) => editor.view.fit() },
   zoomIn: { group: "View", label: "Zoom in", keys: ["+", "="], run: ({ editor }) => editor.view.zoom(1.4) },

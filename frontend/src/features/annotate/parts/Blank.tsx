@@ -15,6 +15,7 @@ function NothingLeft({ datasetId }: { datasetId: string }) {
   const session = useSession();
   const { data: dataset } = useQuery(datasetQuery(datasetId));
   const isAdmin = useMay("admin");
+  const hasPrevious = useSessionState((s) => s.hasPrevious);
   const overview = (
     <Button component={Link} to={`/datasets/${datasetId}`}>
       {isAdmin && dataset?.counts?.images === 0 ? "Import images" : "To the overview"}
@@ -35,6 +36,11 @@ function NothingLeft({ datasetId }: { datasetId: string }) {
       title="Nothing left to label"
       action={
         <Group gap="xs" justify="center">
+          {hasPrevious && (
+            <Button variant="default" onClick={() => void session.back()}>
+              Back to the last image
+            </Button>
+          )}
           <Button variant="default" onClick={() => void session.open(null)}>
             Look again
           </Button>

@@ -1,6 +1,13 @@
 /** Which image, how many are left, whether it is saved, and the way on. */
 import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
-import { IconArrowRight, IconCheck, IconKeyboard, IconList, IconPlayerSkipForward } from "@tabler/icons-react";
+import {
+  IconArrowLeft,
+  IconArrowRight,
+  IconCheck,
+  IconKeyboard,
+  IconList,
+  IconPlayerSkipForward,
+} from "@tabler/icons-react";
 import { isAcceptable } from "../../../editor/document";
 import { count, plural } from "../../../lib/format";
 import classes from "../annotate.module.css";
@@ -19,6 +26,7 @@ export function TopBar({ onHelp, listOpen, onToggleList }: TopBarProps) {
   const session = useSession();
   const task = useSessionState((s) => s.task);
   const phase = useSessionState((s) => s.phase);
+  const hasPrevious = useSessionState((s) => s.hasPrevious);
   const acceptable = useSessionState((s) => isAcceptable(s.doc.draft));
   const proposals = useSessionState((s) => s.doc.masks.filter((mask) => mask.status === "proposed").length);
   if (!task) return null;
@@ -68,6 +76,19 @@ export function TopBar({ onHelp, listOpen, onToggleList }: TopBarProps) {
       >
         Accept
       </Button>
+      <Tooltip label="Back to the image before (A)">
+        <ActionIcon
+          {...keepFocus}
+          variant="default"
+          size={36}
+          aria-label="Previous image"
+          disabled={busy || !hasPrevious}
+          onClick={() => void session.back()}
+          data-testid="previous-image"
+        >
+          <IconArrowLeft size={18} />
+        </ActionIcon>
+      </Tooltip>
       <Button
         {...keepFocus}
         variant="default"

@@ -41,6 +41,8 @@ export class AnnotateSession {
   /** Counts the images asked for: an answer to an older question is not acted on. */
   private turn = 0;
   private wanted: string | null = null;
+  /** Images done or skipped on this page, the latest last. */
+  private readonly behind: string[] = [];
   private readonly haste = new Haste();
 
   constructor(private readonly options: SessionOptions) {
@@ -170,6 +172,8 @@ export class AnnotateSession {
     try {
       if (await this.saving.queue.drained(task.image.id)) {
         await completeTask(task.id, skipped, Math.round(this.clock.totalSeconds * 10) / 10);
+        this.behind.push(task.image.id);
+        this.set({ hasPrevious: true });
         return turn === this.turn ? await this.open(null) : undefined;
       }
       this.options.notify(UNSAVED, "error");
@@ -180,6 +184,15 @@ export class AnnotateSession {
     if (this.state.phase !== "finishing") return;
     this.editor.locked = phase !== "working" || this.state.leaseLost;
     this.set({ phase });
+  }
+
+  /** Opens the image done or skipped before; the one at hand stays this person's and comes next. */
+  async back(): Promise<void> {
+    const { phase } = this.state;
+    const imageId = phase === "working" || phase === "nothing_left" ? this.behind.pop() : undefined;
+    if (imageId === undefined) return;
+    this.set({ hasPrevious: this.behind.length > 0 });
+    await this.open(imageId);
   }
 
   /** Leases the same image again: with the new model, or after the lease was lost. */

@@ -23,6 +23,8 @@ export type SessionState = {
   /** The server has a newer model than the one in use. */
   readonly newModel: boolean;
   readonly leaseLost: boolean;
+  /** There is an image that was done or skipped here before. */
+  readonly hasPrevious: boolean;
   readonly decoder: DecoderState;
   readonly decodeMs: number | null;
   /** Prompts are about the part of the image that is on screen. */
@@ -48,6 +50,7 @@ export const INITIAL: SessionState = {
   model: null,
   newModel: false,
   leaseLost: false,
+  hasPrevious: false,
   decoder: { kind: "none" },
   decodeMs: null,
   detailed: true,
@@ -65,8 +68,9 @@ export const INITIAL: SessionState = {
 
 /** What outlives a change of image. The last task stays on screen until the next one is here. */
 export function betweenImages(state: SessionState): SessionState {
-  const { save, tool, radius, opacity, masksVisible, detailed, task, model, doc } = state;
-  return { ...INITIAL, phase: "loading", save, tool, radius, opacity, masksVisible, detailed, task, model, doc };
+  const { save, tool, radius, opacity, masksVisible, detailed, task, model, doc, hasPrevious } = state;
+  const kept = { save, tool, radius, opacity, masksVisible, detailed, task, model, doc, hasPrevious };
+  return { ...INITIAL, ...kept, phase: "loading" };
 }
 
 /** What the page shows of the editor. */
