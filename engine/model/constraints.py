@@ -143,7 +143,7 @@ def _local(logits: Tensor, before: Tensor, has_mask: Tensor, points: Tensor, lab
 
 
 def _kept_to_clicks(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
-    """(1, M, h, w) logits whose sign at each click is the click's."""
+    """(1, M, h, w) logits pushed to each click's sign; where two kinds of clicks push, the stronger may win."""
     foreground = labels == LABELS["foreground"]
     clicked = foreground | (labels == LABELS["background"])
     seen = _seen(logits, points)
@@ -152,7 +152,7 @@ def _kept_to_clicks(logits: Tensor, points: Tensor, labels: Tensor) -> Tensor:
     # No further than halfway to a click of the other kind: it must stay on its side.
     between = (points[:, :, None] - points[:, None]).square().sum(dim=-1)
     opposed = clicked[:, None] & clicked[:, :, None] & (foreground[:, None] != foreground[:, :, None])
-    room = torch.where(opposed, between / 4, FAR).amin(dim=2)[:, None]
+    room = torch.where(opposed, between / 4, FAR**2).amin(dim=2)[:, None]
     variance = torch.minimum(seen.variance, room).clamp(min=LEAST_DEVIATION**2)
     push = _gaussians(seen, variance, sign * lacking)
     return logits + push.amax(dim=2).clamp(min=0) + push.amin(dim=2).clamp(max=0)

@@ -18,7 +18,7 @@ export async function leaseTask(datasetId: string, imageId: string | null): Prom
 export const heartbeat = (taskId: string) =>
   unwrap(client.POST("/api/tasks/{task_id}/heartbeat", { params: { path: { task_id: taskId } } }));
 
-/** Arrives even where the page is closed right after it: many people end their day with the last image. */
+/** Arrives even where the page is closed while it is under way: many people end their day with the last image. */
 export async function completeTask(taskId: string, skipped: boolean, seconds: number): Promise<void> {
   const params = { path: { task_id: taskId } };
   const body = { skipped, seconds_s: seconds };
